@@ -1,0 +1,115 @@
+//! Machines: what is wanted of them and what is known.
+
+use crate::inventory::Inventory;
+use crate::{MacAddr, Name, Params, RunId, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// What an operator says about a machine. A discovered machine starts with its addresses only.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MachineSpec {
+    /// Network cards that belong to it; a boot request from one of them is this machine's.
+    #[serde(default)]
+    pub macs: Vec<MacAddr>,
+    /// The SMBIOS system UUID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uuid: Option<Uuid>,
+    /// Its BMC, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bmc: Option<Name>,
+    /// Parameters of this machine alone.
+    #[serde(default, skip_serializing_if = "Params::is_empty")]
+    #[schema(value_type = Object)]
+    pub params: Params,
+    /// A free text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+/// What Slipway knows of a machine.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MachineStatus {
+    /// Where in its life the machine is.
+    #[serde(default)]
+    pub state: MachineState,
+    /// What it should boot the next time it asks, if a run has said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted_env: Option<Name>,
+    /// The run that owns it, while there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_run: Option<RunId>,
+    /// How its firmware boots, as last seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firmware: Option<Firmware>,
+    /// Its hardware, as the agent last saw it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inventory: Option<Inventory>,
+    /// The agent that runs on it now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentPresence>,
+    /// When its installed system last called home, and with which kernel boot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub called_home: Option<CalledHome>,
+}
+
+/// Where in its life a machine is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MachineState {
+    /// Known, and nothing has been done with it.
+    #[default]
+    Known,
+    /// A run is working on it.
+    Provisioning,
+    /// Its own operating system runs; it boots from its disk.
+    Deployed,
+    /// The last run failed; an operator decides what comes next.
+    Failed,
+}
+
+/// How a machine's firmware boots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Firmware {
+    /// PC BIOS.
+    Bios,
+    /// UEFI.
+    Uefi,
+}
+
+/// Processor architecture, in the kernel's words.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Arch {
+    /// 64-bit x86.
+    #[default]
+    X86_64,
+    /// 64-bit ARM.
+    Aarch64,
+}
+
+/// An agent that has registered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AgentPresence {
+    /// The kernel's boot id: another one means that the machine was restarted.
+    pub boot_id: Uuid,
+    /// The boot environment it came up in.
+    pub env: Name,
+    /// When it registered.
+    pub since: Timestamp,
+}
+
+/// The installed system's word that it is up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CalledHome {
+    /// The run that installed it.
+    pub run: RunId,
+    /// When.
+    pub at: Timestamp,
+    /// The kernel's boot id.
+    pub boot_id: Uuid,
+    /// The host name it runs under.
+    pub hostname: String,
+}

@@ -1,0 +1,3 @@
+//! Placeholder until its code comes.
+
+fn main() {}
