@@ -1,0 +1,5 @@
+//! A virtual rack: machines in QEMU or in memory, each with a simulated BMC that can be told to misbehave.
+//!
+//! Only tests, `xtask` and the `slipway lab` command use it.
+
+pub mod power;
