@@ -1,0 +1,1 @@
+//! One out-of-band interface over every kind of BMC.
