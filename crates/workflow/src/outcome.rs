@@ -1,0 +1,177 @@
+//! What a step is given and what it says: outcomes are data.
+
+use crate::event::{RunEvent, StepRef};
+use crate::ports::CommitError;
+use crate::run::Run;
+use async_trait::async_trait;
+use jiff::SignedDuration;
+use serde_json::Value;
+use types::{ErrorClass, How, Timestamp};
+
+/// How one look of a step ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StepOutcome {
+    /// It is so.
+    Done {
+        /// How it came about.
+        how: How,
+        /// What later steps may want to know; null for nothing.
+        outputs: Value,
+    },
+    /// It is not so yet, and something else has to happen first.
+    Wait(Wait),
+    /// It is not needed.
+    Skipped {
+        /// Why.
+        reason: String,
+    },
+    /// This attempt failed; another may not.
+    Retry {
+        /// What failed.
+        reason: String,
+        /// What kind of failure.
+        class: ErrorClass,
+    },
+    /// Only a person can go on.
+    NeedsOperator {
+        /// What is wrong.
+        reason: String,
+        /// What the person could do.
+        hint: String,
+    },
+    /// It failed, and no attempt will do better.
+    Failed {
+        /// What kind of failure.
+        class: ErrorClass,
+        /// What failed.
+        reason: String,
+        /// What was seen.
+        evidence: Value,
+    },
+}
+
+/// What a step waits for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wait {
+    /// In the operator's words.
+    pub reason: String,
+    /// Kinds of event of the machine that wake the step.
+    pub wake_on: Vec<String>,
+    /// When it looks again in any case.
+    pub until: Timestamp,
+}
+
+/// A step's look ended without an outcome of its own.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    /// The run is no longer this server's to advance; nothing more may be done for it.
+    #[error("this server no longer owns the run")]
+    LeaseLost,
+    /// Something went wrong.
+    #[error("{reason}")]
+    Problem {
+        /// What kind of failure; it decides whether the step is tried again.
+        class: ErrorClass,
+        /// What failed, in the operator's words.
+        reason: String,
+        /// What was seen.
+        evidence: Value,
+    },
+}
+
+impl StepError {
+    /// A problem without evidence beyond its reason.
+    pub fn problem(class: ErrorClass, reason: impl Into<String>) -> Self {
+        Self::Problem { class, reason: reason.into(), evidence: Value::Null }
+    }
+}
+
+/// What a look ends with. An error counts as `Retry` or `Failed`, by its class.
+pub type StepResult = Result<StepOutcome, StepError>;
+
+impl StepOutcome {
+    /// Done, with nothing to tell.
+    pub fn done(how: How) -> Self {
+        Self::Done { how, outputs: Value::Null }
+    }
+}
+
+/// Writes a note of a running step into the run's history, fenced by the lease.
+#[async_trait]
+pub(crate) trait NoteTaker: Send {
+    async fn note(&mut self, event: RunEvent) -> Result<(), CommitError>;
+    fn run(&self) -> &Run;
+}
+
+/// What a step sees of its run while it looks and acts.
+pub struct StepCx<'a> {
+    pub(crate) at: StepRef,
+    pub(crate) now: Timestamp,
+    pub(crate) notes: &'a mut dyn NoteTaker,
+}
+
+impl StepCx<'_> {
+    /// The run, as it was when this look began, with the notes taken since.
+    pub fn run(&self) -> &Run {
+        self.notes.run()
+    }
+
+    /// Which step this is.
+    pub fn at(&self) -> StepRef {
+        self.at
+    }
+
+    /// A name for this step that is unique in its run: its place and its catalogue name.
+    pub fn path(&self) -> String {
+        let stage = &self.run().stage(self.at).name;
+        format!("{stage}/{}/{}", self.at.step, self.run().step(self.at).uses)
+    }
+
+    /// The step's arguments, as its own type.
+    pub fn arguments<T: serde::de::DeserializeOwned>(&self) -> Result<T, StepError> {
+        let with = Value::Object(self.run().step_spec(self.at).with.clone());
+        serde_json::from_value(with)
+            .map_err(|error| StepError::problem(ErrorClass::Configuration, format!("arguments: {error}")))
+    }
+
+    /// When this look began.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// When this attempt began.
+    pub fn attempt_started(&self) -> Timestamp {
+        self.run().step(self.at).started.unwrap_or(self.now)
+    }
+
+    /// Which try this is.
+    pub fn attempt(&self) -> u32 {
+        self.run().step(self.at).attempts
+    }
+
+    /// What this attempt has put on record under `key`.
+    pub fn noted(&self, key: &str) -> Option<&Value> {
+        self.run().step(self.at).notes.get(key)
+    }
+
+    /// Puts `value` on record. When this returns, it is durable, and this server still owned the run: so it is
+    /// called right before an act that must not be repeated.
+    pub async fn note(&mut self, key: &str, value: Value) -> Result<(), StepError> {
+        let event = RunEvent::StepNoted { at: self.at, key: key.to_owned(), value };
+        self.notes.note(event).await.map_err(|error| match error {
+            CommitError::LeaseLost => StepError::LeaseLost,
+            CommitError::Unavailable(reason) => {
+                StepError::problem(ErrorClass::Transient, format!("the store is unavailable: {reason}"))
+            }
+        })
+    }
+
+    /// Waits until one of `wake_on` happens to the machine, and looks again after `at_most` anyway.
+    pub fn wait(&self, reason: impl Into<String>, wake_on: &[&str], at_most: SignedDuration) -> StepOutcome {
+        StepOutcome::Wait(Wait {
+            reason: reason.into(),
+            wake_on: wake_on.iter().map(|kind| (*kind).to_owned()).collect(),
+            until: self.now.checked_add(at_most).unwrap_or(Timestamp::MAX),
+        })
+    }
+}

@@ -1,0 +1,583 @@
+//! A run's state: the fold of its events.
+
+use crate::definition::{StageSpec, StepSpec, WorkflowSpec};
+use crate::event::{Continued, Ending, RunEvent, StepRef, WokenBy};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use types::{ErrorClass, How, HumanDuration, MachineId, Name, Params, RunId, Timestamp};
+use utoipa::ToSchema;
+
+/// The version of the stored form. A newer form is refused, never guessed at.
+pub(crate) const FORMAT: u32 = 1;
+
+/// What it takes to start a run.
+#[derive(Debug, Clone)]
+pub struct NewRun {
+    /// Its id, made by the caller so that a repeated request is the same run.
+    pub id: RunId,
+    /// The machine it works on.
+    pub machine: MachineId,
+    /// The workflow's name.
+    pub workflow: Name,
+    /// The workflow, frozen.
+    pub definition: WorkflowSpec,
+    /// Parameters, resolved and frozen.
+    pub params: Params,
+    /// Who asks.
+    pub by: String,
+    /// The failed run that it continues.
+    pub continues: Option<Continued>,
+}
+
+/// One execution of a workflow on one machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Version of this form.
+    pub format: u32,
+    /// Its id.
+    pub id: RunId,
+    /// The machine it works on.
+    pub machine: MachineId,
+    /// The workflow's name.
+    pub workflow: Name,
+    /// The workflow as it was at the start.
+    pub definition: WorkflowSpec,
+    /// The parameters as they resolved at the start.
+    pub params: Params,
+    /// Who asked for it.
+    pub by: String,
+    /// The failed run that it continues.
+    pub continues: Option<RunId>,
+    /// When it was asked for.
+    pub created: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// How it ended; never changes again.
+    pub ending: Option<Ending>,
+    /// Since when an operator holds it.
+    pub paused_since: Option<Timestamp>,
+    /// The stages, in order.
+    pub stages: Vec<StageRun>,
+    /// The steps at the end, as a stage of their own.
+    pub finally: StageRun,
+    /// How it will end once `finally` is through.
+    pub settled: Option<Ending>,
+    /// What failed, once something has failed for good.
+    pub failure: Option<Failure>,
+    /// What the steps found out, by the step's catalogue name.
+    pub outputs: BTreeMap<String, Value>,
+}
+
+/// Where a run stands, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RunState {
+    /// Not begun.
+    Queued,
+    /// At work.
+    Running,
+    /// A step waits for its machine, for a time, or for a person.
+    Waiting,
+    /// Held by an operator.
+    Paused,
+    /// Ended well.
+    Succeeded,
+    /// Ended because a stage failed.
+    Failed,
+    /// Ended by an operator.
+    Cancelled,
+}
+
+/// What made a run fail.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Failure {
+    /// The stage.
+    pub stage: String,
+    /// The step's catalogue name.
+    pub step: String,
+    /// What kind of failure.
+    #[schema(value_type = String)]
+    pub class: ErrorClass,
+    /// What failed, in the operator's words.
+    pub reason: String,
+    /// What was seen.
+    #[schema(value_type = Object)]
+    pub evidence: Value,
+}
+
+/// A stage of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct StageRun {
+    /// The stage's name.
+    pub name: String,
+    /// Where it stands.
+    pub state: StageState,
+    /// Why it is skipped.
+    pub reason: Option<String>,
+    /// Which try this is; 0 before the first.
+    pub attempt: u32,
+    /// When it began.
+    #[schema(value_type = Option<String>)]
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    #[schema(value_type = Option<String>)]
+    pub ended: Option<Timestamp>,
+    /// When it fails.
+    #[schema(value_type = Option<String>)]
+    pub deadline: Option<Timestamp>,
+    /// How long it usually takes.
+    pub expected: Option<HumanDuration>,
+    /// Its steps, in order.
+    pub steps: Vec<StepRun>,
+}
+
+/// Where a stage stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StageState {
+    /// Not begun.
+    Pending,
+    /// At work.
+    Running,
+    /// All its steps are done.
+    Succeeded,
+    /// A step failed for good.
+    Failed,
+    /// Not run.
+    Skipped,
+    /// An operator ended the run in it.
+    Cancelled,
+}
+
+/// A step of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct StepRun {
+    /// The step's catalogue name.
+    #[serde(rename = "use")]
+    pub uses: String,
+    /// Where it stands.
+    pub state: StepState,
+    /// Tries so far.
+    pub attempts: u32,
+    /// Times that the server came back to find the step cut off, in this attempt.
+    pub recoveries: u32,
+    /// How it came about, once done.
+    pub how: Option<How>,
+    /// What it waits for, or why it is skipped, retried or failed.
+    pub reason: Option<String>,
+    /// What a person could do, when one is needed.
+    pub hint: Option<String>,
+    /// When the current or last attempt began.
+    #[schema(value_type = Option<String>)]
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    #[schema(value_type = Option<String>)]
+    pub ended: Option<Timestamp>,
+    /// When the attempt fails.
+    #[schema(value_type = Option<String>)]
+    pub deadline: Option<Timestamp>,
+    /// While it waits or will retry: when it looks again in any case.
+    #[schema(value_type = Option<String>)]
+    pub until: Option<Timestamp>,
+    /// While it waits: the kinds of event that wake it.
+    pub wake_on: Vec<String>,
+    /// What this attempt put on record.
+    #[schema(value_type = Object)]
+    pub notes: BTreeMap<String, Value>,
+}
+
+/// Where a step stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    /// Not begun.
+    Pending,
+    /// At work, or cut off at work.
+    Running,
+    /// Waits for its machine or for a time.
+    Waiting,
+    /// Failed, and will be tried again.
+    Retrying,
+    /// Needs a person.
+    NeedsOperator,
+    /// Done.
+    Done,
+    /// Not needed.
+    Skipped,
+    /// Failed for good.
+    Failed,
+    /// An operator ended the run in it.
+    Cancelled,
+}
+
+impl StepState {
+    /// Whether the step will not run any more in this try of its stage.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Done | Self::Skipped | Self::Failed | Self::Cancelled)
+    }
+}
+
+impl StepRun {
+    fn of(spec: &StepSpec) -> Self {
+        Self {
+            uses: spec.uses.clone(),
+            state: StepState::Pending,
+            attempts: 0,
+            recoveries: 0,
+            how: None,
+            reason: None,
+            hint: None,
+            started: None,
+            ended: None,
+            deadline: None,
+            until: None,
+            wake_on: Vec::new(),
+            notes: BTreeMap::new(),
+        }
+    }
+
+    /// Ends the present wait, if any: what it waited for is no longer so.
+    fn stop_waiting(&mut self) {
+        self.until = None;
+        self.wake_on.clear();
+        self.reason = None;
+        self.hint = None;
+    }
+
+    fn end(&mut self, state: StepState, at: Timestamp) {
+        self.stop_waiting();
+        self.state = state;
+        self.ended = Some(at);
+    }
+}
+
+impl StageRun {
+    fn of(name: &str, expected: Option<HumanDuration>, steps: &[StepSpec]) -> Self {
+        Self {
+            name: name.to_owned(),
+            state: StageState::Pending,
+            reason: None,
+            attempt: 0,
+            started: None,
+            ended: None,
+            deadline: None,
+            expected,
+            steps: steps.iter().map(StepRun::of).collect(),
+        }
+    }
+
+    fn end(&mut self, state: StageState, at: Timestamp) {
+        self.state = state;
+        self.ended = Some(at);
+    }
+}
+
+impl Run {
+    /// The state right after `RunEvent::Created`, which `new` becomes.
+    pub fn create(new: NewRun, at: Timestamp) -> (Self, RunEvent) {
+        let NewRun { id, machine, workflow, definition, params, by, continues } = new;
+        let event = RunEvent::Created { machine, workflow, definition, params, by, continues };
+        (Self::from_created(id, &event, at).expect("a Created event was just made"), event)
+    }
+
+    /// Replays a history. None when it does not begin with its creation.
+    pub fn replay<'a>(id: RunId, events: impl IntoIterator<Item = (Timestamp, &'a RunEvent)>) -> Option<Self> {
+        let mut events = events.into_iter();
+        let (at, first) = events.next()?;
+        let mut run = Self::from_created(id, first, at)?;
+        for (at, event) in events {
+            run.apply(event, at);
+        }
+        Some(run)
+    }
+
+    fn from_created(id: RunId, event: &RunEvent, at: Timestamp) -> Option<Self> {
+        let RunEvent::Created { machine, workflow, definition, params, by, continues } = event else {
+            return None;
+        };
+        let stage_run = |spec: &StageSpec| StageRun::of(&spec.name, spec.expected, &spec.steps);
+        let mut run = Self {
+            format: FORMAT,
+            id,
+            machine: *machine,
+            workflow: workflow.clone(),
+            definition: definition.clone(),
+            params: params.clone(),
+            by: by.clone(),
+            continues: continues.as_ref().map(|continued| continued.run),
+            created: at,
+            ended: None,
+            ending: None,
+            paused_since: None,
+            stages: definition.stages.iter().map(stage_run).collect(),
+            finally: StageRun::of("finally", None, &definition.finally),
+            settled: None,
+            failure: None,
+            outputs: BTreeMap::new(),
+        };
+        if let Some(continued) = continues {
+            run.take_over(continued, at);
+        }
+        Some(run)
+    }
+
+    /// Marks what the continued run had achieved as not needed here.
+    fn take_over(&mut self, continued: &Continued, at: Timestamp) {
+        let reason = || Some(format!("done by run {}", continued.run));
+        for (index, stage) in self.stages.iter_mut().enumerate().take(continued.stage + 1) {
+            let whole = index < continued.stage;
+            let steps = if whole { stage.steps.len() } else { continued.step };
+            for step in stage.steps.iter_mut().take(steps) {
+                step.end(StepState::Skipped, at);
+                step.reason = reason();
+            }
+            if whole {
+                stage.state = StageState::Skipped;
+                stage.reason = reason();
+            }
+        }
+        self.outputs.clone_from(&continued.outputs);
+    }
+
+    /// Takes note of one event. This is the only way a run changes.
+    pub fn apply(&mut self, event: &RunEvent, at: Timestamp) {
+        match event {
+            RunEvent::Created { .. } | RunEvent::CommandIgnored { .. } => {}
+            RunEvent::StageStarted { stage, attempt, deadline } => self.start_stage(*stage, *attempt, *deadline, at),
+            RunEvent::StageSkipped { stage, reason } => {
+                self.stages[*stage].state = StageState::Skipped;
+                self.stages[*stage].reason = Some(reason.clone());
+                for step in self.stages[*stage].steps.iter_mut().filter(|step| !step.state.is_over()) {
+                    step.state = StepState::Skipped;
+                }
+            }
+            RunEvent::StageSucceeded { stage } => self.stages[*stage].end(StageState::Succeeded, at),
+            RunEvent::StageFailed { stage } => self.stages[*stage].end(StageState::Failed, at),
+            RunEvent::StepStarted { at: step, attempt, deadline } => {
+                let step = self.step_mut(*step);
+                step.stop_waiting();
+                step.state = StepState::Running;
+                step.attempts = *attempt;
+                step.recoveries = 0;
+                step.started = Some(at);
+                step.ended = None;
+                step.deadline = Some(*deadline);
+                step.notes.clear();
+            }
+            RunEvent::StepLooksAgain { at: step, woken_by } => {
+                let step = self.step_mut(*step);
+                step.stop_waiting();
+                step.state = StepState::Running;
+                step.recoveries += u32::from(*woken_by == WokenBy::Recovery);
+            }
+            RunEvent::StepNoted { at: step, key, value } => {
+                self.step_mut(*step).notes.insert(key.clone(), value.clone());
+            }
+            RunEvent::StepWaits { at: step, reason, wake_on, until } => {
+                let step = self.step_mut(*step);
+                step.state = StepState::Waiting;
+                step.recoveries = 0;
+                step.reason = Some(reason.clone());
+                step.wake_on.clone_from(wake_on);
+                step.until = Some(*until);
+            }
+            RunEvent::StepDone { at: step, how, outputs } => {
+                let uses = self.step(*step).uses.clone();
+                if !outputs.is_null() {
+                    self.outputs.insert(uses, outputs.clone());
+                }
+                self.step_mut(*step).end(StepState::Done, at);
+                self.step_mut(*step).how = Some(*how);
+            }
+            RunEvent::StepSkipped { at: step, reason } => {
+                self.step_mut(*step).end(StepState::Skipped, at);
+                self.step_mut(*step).reason = Some(reason.clone());
+            }
+            RunEvent::StepWillRetry { at: step, class: _, reason, not_before } => {
+                let step = self.step_mut(*step);
+                step.end(StepState::Retrying, at);
+                step.reason = Some(reason.clone());
+                step.until = Some(*not_before);
+            }
+            RunEvent::StepNeedsOperator { at: step, reason, hint } => {
+                let step = self.step_mut(*step);
+                step.stop_waiting();
+                step.state = StepState::NeedsOperator;
+                step.reason = Some(reason.clone());
+                step.hint = Some(hint.clone());
+            }
+            RunEvent::StepFailed { at: step, class, reason, evidence } => {
+                self.fail_step(*step, *class, reason, evidence, at);
+            }
+            RunEvent::Paused { .. } => self.paused_since = Some(at),
+            RunEvent::Resumed { .. } => self.resume(at),
+            RunEvent::CancelRequested { .. } => self.cancel(at),
+            RunEvent::RetryRequested { .. } => {
+                for step in self.all_steps_mut().filter(|step| step.state == StepState::NeedsOperator) {
+                    step.stop_waiting();
+                    step.state = StepState::Retrying;
+                    step.until = Some(at);
+                }
+            }
+            RunEvent::FinallyStarted { ending, deadline } => {
+                self.settled = Some(*ending);
+                self.finally.state = StageState::Running;
+                self.finally.attempt = 1;
+                self.finally.started = Some(at);
+                self.finally.deadline = Some(*deadline);
+            }
+            RunEvent::Ended { ending } => {
+                if self.finally.state == StageState::Running {
+                    let failed = self.finally.steps.iter().any(|step| step.state == StepState::Failed);
+                    self.finally.end(if failed { StageState::Failed } else { StageState::Succeeded }, at);
+                }
+                self.settled = Some(*ending);
+                self.ending = Some(*ending);
+                self.ended = Some(at);
+                self.paused_since = None;
+            }
+        }
+    }
+
+    fn start_stage(&mut self, index: usize, attempt: u32, deadline: Timestamp, at: Timestamp) {
+        let stage = &mut self.stages[index];
+        stage.state = StageState::Running;
+        stage.started = stage.started.or(Some(at));
+        stage.ended = None;
+        stage.deadline = Some(deadline);
+        stage.attempt = attempt;
+        if attempt > 1 {
+            for (step, spec) in stage.steps.iter_mut().zip(&self.definition.stages[index].steps) {
+                *step = StepRun::of(spec);
+            }
+            self.failure = None;
+        }
+    }
+
+    fn fail_step(&mut self, at_step: StepRef, class: ErrorClass, reason: &str, evidence: &Value, at: Timestamp) {
+        let step = self.step_mut(at_step);
+        step.end(StepState::Failed, at);
+        step.reason = Some(reason.to_owned());
+        if at_step.stage.is_some() {
+            self.failure = Some(Failure {
+                stage: self.stage(at_step).name.clone(),
+                step: self.step(at_step).uses.clone(),
+                class,
+                reason: reason.to_owned(),
+                evidence: evidence.clone(),
+            });
+        }
+    }
+
+    /// Moves every deadline by the time that the run was held.
+    fn resume(&mut self, at: Timestamp) {
+        let Some(since) = self.paused_since.take() else { return };
+        let held = at.duration_since(since);
+        let stages = self.stages.iter_mut().chain([&mut self.finally]);
+        for stage in stages.filter(|stage| stage.state == StageState::Running) {
+            stage.deadline = stage.deadline.and_then(|deadline| deadline.checked_add(held).ok());
+            for step in stage.steps.iter_mut().filter(|step| !step.state.is_over()) {
+                step.deadline = step.deadline.and_then(|deadline| deadline.checked_add(held).ok());
+            }
+        }
+    }
+
+    fn cancel(&mut self, at: Timestamp) {
+        self.paused_since = None;
+        for stage in &mut self.stages {
+            match stage.state {
+                StageState::Pending => stage.state = StageState::Skipped,
+                StageState::Running => stage.end(StageState::Cancelled, at),
+                StageState::Succeeded | StageState::Failed | StageState::Skipped | StageState::Cancelled => continue,
+            }
+            for step in stage.steps.iter_mut().filter(|step| !step.state.is_over()) {
+                let state = if step.attempts > 0 { StepState::Cancelled } else { StepState::Skipped };
+                step.end(state, at);
+            }
+        }
+        self.settled = Some(Ending::Cancelled);
+    }
+
+    /// The stage that `at` is in.
+    pub fn stage(&self, at: StepRef) -> &StageRun {
+        at.stage.map_or(&self.finally, |stage| &self.stages[stage])
+    }
+
+    /// The step at `at`.
+    pub fn step(&self, at: StepRef) -> &StepRun {
+        &self.stage(at).steps[at.step]
+    }
+
+    fn step_mut(&mut self, at: StepRef) -> &mut StepRun {
+        let stage = match at.stage {
+            Some(stage) => &mut self.stages[stage],
+            None => &mut self.finally,
+        };
+        &mut stage.steps[at.step]
+    }
+
+    fn all_steps_mut(&mut self) -> impl Iterator<Item = &mut StepRun> {
+        self.stages.iter_mut().chain([&mut self.finally]).flat_map(|stage| stage.steps.iter_mut())
+    }
+
+    /// The definition of the step at `at`.
+    pub fn step_spec(&self, at: StepRef) -> &StepSpec {
+        let steps = at.stage.map_or(&self.definition.finally, |stage| &self.definition.stages[stage].steps);
+        &steps[at.step]
+    }
+
+    /// The step that is under way, waits, or needs somebody.
+    pub fn current_step(&self) -> Option<StepRef> {
+        let in_stage = |stage: Option<usize>, run: &StageRun| {
+            let open = |step: &StepRun| !step.state.is_over() && step.state != StepState::Pending;
+            run.steps.iter().position(open).map(|step| StepRef { stage, step })
+        };
+        let stages = self.stages.iter().enumerate();
+        stages
+            .filter_map(|(index, stage)| in_stage(Some(index), stage))
+            .next()
+            .or_else(|| in_stage(None, &self.finally))
+    }
+
+    /// The stage that is under way, by name: what an operator is shown first.
+    pub fn current_stage(&self) -> Option<&StageRun> {
+        self.stages.iter().chain([&self.finally]).find(|stage| stage.state == StageState::Running)
+    }
+
+    /// Where the run stands.
+    pub fn state(&self) -> RunState {
+        match self.ending {
+            Some(Ending::Succeeded) => return RunState::Succeeded,
+            Some(Ending::Failed) => return RunState::Failed,
+            Some(Ending::Cancelled) => return RunState::Cancelled,
+            None => {}
+        }
+        if self.paused_since.is_some() {
+            return RunState::Paused;
+        }
+        let Some(at) = self.current_step() else {
+            let begun = self.stages.iter().any(|stage| stage.attempt > 0);
+            return if begun { RunState::Running } else { RunState::Queued };
+        };
+        match self.step(at).state {
+            StepState::Waiting | StepState::Retrying | StepState::NeedsOperator => RunState::Waiting,
+            StepState::Pending
+            | StepState::Running
+            | StepState::Done
+            | StepState::Skipped
+            | StepState::Failed
+            | StepState::Cancelled => RunState::Running,
+        }
+    }
+
+    /// What a new run takes over to go on from where this one failed. None while it has not failed.
+    pub fn continuation(&self) -> Option<Continued> {
+        if self.ending != Some(Ending::Failed) {
+            return None;
+        }
+        let stage = self.stages.iter().position(|stage| stage.state == StageState::Failed)?;
+        let step = self.stages[stage].steps.iter().position(|step| step.state == StepState::Failed)?;
+        Some(Continued { run: self.id, stage, step, outputs: self.outputs.clone() })
+    }
+}
