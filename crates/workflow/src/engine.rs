@@ -309,6 +309,10 @@ impl<S: RunStore> NoteTaker for Work<S> {
     fn run(&self) -> &Run {
         &self.run
     }
+
+    fn lease(&self) -> Lease {
+        self.lease
+    }
 }
 
 fn after(now: Timestamp, duration: SignedDuration) -> Timestamp {

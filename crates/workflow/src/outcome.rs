@@ -1,7 +1,7 @@
 //! What a step is given and what it says: outcomes are data.
 
 use crate::event::{RunEvent, StepRef};
-use crate::ports::CommitError;
+use crate::ports::{CommitError, Lease};
 use crate::run::Run;
 use async_trait::async_trait;
 use jiff::SignedDuration;
@@ -101,6 +101,7 @@ impl StepOutcome {
 pub(crate) trait NoteTaker: Send {
     async fn note(&mut self, event: RunEvent) -> Result<(), CommitError>;
     fn run(&self) -> &Run;
+    fn lease(&self) -> Lease;
 }
 
 /// What a step sees of its run while it looks and acts.
@@ -116,15 +117,20 @@ impl StepCx<'_> {
         self.notes.run()
     }
 
+    /// The right to advance the run, for writes of the step's own that must be fenced like the engine's.
+    pub fn lease(&self) -> Lease {
+        self.notes.lease()
+    }
+
     /// Which step this is.
     pub fn at(&self) -> StepRef {
         self.at
     }
 
-    /// A name for this step that is unique in its run: its place and its catalogue name.
-    pub fn path(&self) -> String {
-        let stage = &self.run().stage(self.at).name;
-        format!("{stage}/{}/{}", self.at.step, self.run().step(self.at).uses)
+    /// A name for this attempt that is unique in its run.
+    pub fn attempt_path(&self) -> String {
+        let (stage, step) = (self.run().stage(self.at), self.run().step(self.at));
+        format!("{}#{}/{}/{}#{}", stage.name, stage.attempt, self.at.step, step.uses, step.attempts)
     }
 
     /// The step's arguments, as its own type.
