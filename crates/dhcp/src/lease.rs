@@ -1,0 +1,222 @@
+//! The working copy of one subnet's leases, and the allocator over it.
+//!
+//! Everything is decided here in memory; the store holds the same rows and is read once, at start. A row is
+//! never removed, so that a client which returns finds its old address as long as nobody needed it.
+//! Every question costs about the same however many clients there are.
+
+use crate::Subnet;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeSet, HashMap};
+use std::net::Ipv4Addr;
+use types::subnet::Pool;
+use types::{MacAddr, Timestamp};
+
+/// Who has an address, in what way, and until when. There is one per address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// The client it belongs to, or belonged to last; of a declined one, who declined it.
+    pub mac: MacAddr,
+    /// In what way.
+    pub state: LeaseState,
+    /// When it came to this state.
+    pub since: Timestamp,
+    /// From then on it may go to another client.
+    pub expires: Timestamp,
+    /// The name the client gave itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
+}
+
+/// In what way an address belongs to a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LeaseState {
+    /// Held back for a client that was offered it. Never stored.
+    Offered,
+    /// In use.
+    Bound,
+    /// Given back.
+    Released,
+    /// Found in use by something else; quarantined.
+    Declined,
+}
+
+/// What becomes of the lease table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeaseChange {
+    /// Of no consequence after a restart.
+    Remember(Lease),
+    /// Must be durable before the answer leaves.
+    Persist(Lease),
+}
+
+impl LeaseChange {
+    /// The new row.
+    pub fn lease(&self) -> &Lease {
+        match self {
+            Self::Remember(lease) | Self::Persist(lease) => lease,
+        }
+    }
+}
+
+/// What `mac` has to do with an address it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// It is the client's: offered or bound to it, and not expired.
+    Own,
+    /// Nobody has it, and it may be given to the client.
+    Free,
+    /// Another client has it, it is reserved for another, or it is quarantined.
+    Taken,
+    /// On this network, but not ours to give: another server's, perhaps.
+    NotOurs,
+    /// Not on this network.
+    WrongNetwork,
+}
+
+/// No address is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolExhausted;
+
+/// The leases of one subnet.
+#[derive(Debug, Default)]
+pub struct Leases {
+    by_address: HashMap<Ipv4Addr, Lease>,
+    by_mac: HashMap<MacAddr, Vec<Ipv4Addr>>,
+    by_expiry: BTreeSet<(Timestamp, Ipv4Addr)>,
+    fresh: Fresh,
+}
+
+/// The addresses of the pool that have no row yet: those from `next` on, and those passed over because they
+/// were reserved at the time.
+#[derive(Debug, Default)]
+struct Fresh {
+    pool: Option<Pool>,
+    next: u64,
+    passed_over: BTreeSet<Ipv4Addr>,
+}
+
+impl Leases {
+    /// The table as it was stored.
+    pub fn load(rows: impl IntoIterator<Item = Lease>) -> Self {
+        let mut leases = Self::default();
+        for row in rows {
+            leases.put(row);
+        }
+        leases
+    }
+
+    /// Carries out a decision in memory.
+    pub fn apply(&mut self, change: &LeaseChange) {
+        self.put(change.lease().clone());
+    }
+
+    /// The row of an address.
+    pub fn find(&self, address: Ipv4Addr) -> Option<&Lease> {
+        self.by_address.get(&address)
+    }
+
+    /// Every row, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Lease> {
+        self.by_address.values()
+    }
+
+    /// The client's rows.
+    pub fn of(&self, mac: MacAddr) -> impl Iterator<Item = &Lease> {
+        self.by_mac.get(&mac).into_iter().flatten().filter_map(|address| self.by_address.get(address))
+    }
+
+    /// How many addresses are quarantined because of the client.
+    pub fn declined_by(&self, mac: MacAddr, now: Timestamp) -> usize {
+        self.of(mac).filter(|lease| lease.state == LeaseState::Declined && lease.expires > now).count()
+    }
+
+    /// What the client has to do with `address`.
+    pub fn claim(&self, subnet: &Subnet, address: Ipv4Addr, mac: MacAddr, now: Timestamp) -> Claim {
+        if !subnet.spec.cidr.contains(address) {
+            return Claim::WrongNetwork;
+        }
+        let row = self.find(address).filter(|row| row.expires > now);
+        match row {
+            Some(row) if row.mac == mac && matches!(row.state, LeaseState::Offered | LeaseState::Bound) => {
+                if subnet.allots(address, mac) { Claim::Own } else { Claim::Taken }
+            }
+            Some(_) => Claim::Taken,
+            None if subnet.allots(address, mac) => Claim::Free,
+            None if subnet.in_pool(address) => Claim::Taken,
+            None => Claim::NotOurs,
+        }
+    }
+
+    /// The address that the client would get now: its reservation, else the one it had, else the one it asks
+    /// for, else one that was never used, else the one that has been free for longest.
+    ///
+    /// # Errors
+    /// When none is left.
+    pub fn choose(
+        &mut self,
+        subnet: &Subnet,
+        mac: MacAddr,
+        requested: Option<Ipv4Addr>,
+        now: Timestamp,
+    ) -> Result<Ipv4Addr, PoolExhausted> {
+        let reserved = subnet.reservation(mac).map(|reservation| reservation.address);
+        let had =
+            self.of(mac).filter(|row| row.state != LeaseState::Declined).max_by_key(|row| (row.since, row.address));
+        let preferred = [reserved, had.map(|row| row.address), requested];
+        let usable = |address: &Ipv4Addr| matches!(self.claim(subnet, *address, mac, now), Claim::Own | Claim::Free);
+        if let Some(address) = preferred.into_iter().flatten().find(usable) {
+            return Ok(address);
+        }
+        self.next_fresh(subnet, mac).or_else(|| self.longest_free(subnet, mac, now)).ok_or(PoolExhausted)
+    }
+
+    fn next_fresh(&mut self, subnet: &Subnet, mac: MacAddr) -> Option<Ipv4Addr> {
+        let pool = subnet.spec.pool?;
+        if self.fresh.pool != Some(pool) {
+            self.fresh =
+                Fresh { pool: Some(pool), next: u64::from(pool.first.to_bits()), passed_over: BTreeSet::new() };
+        }
+        while self.fresh.next <= u64::from(pool.last.to_bits()) {
+            let address = Ipv4Addr::from_bits(u32::try_from(self.fresh.next).expect("at most the pool's last address"));
+            self.fresh.next += 1;
+            if self.by_address.contains_key(&address) {
+                continue;
+            }
+            // Whether or not it is given now, it has no row: it comes back as passed over until it has one.
+            self.fresh.passed_over.insert(address);
+            if subnet.allots(address, mac) {
+                return Some(address);
+            }
+        }
+        self.fresh.passed_over.iter().copied().find(|address| subnet.allots(*address, mac))
+    }
+
+    fn longest_free(&self, subnet: &Subnet, mac: MacAddr, now: Timestamp) -> Option<Ipv4Addr> {
+        let expired = self.by_expiry.iter().take_while(|(expires, _)| *expires <= now);
+        expired.map(|(_, address)| *address).find(|address| subnet.allots(*address, mac))
+    }
+
+    fn put(&mut self, lease: Lease) {
+        self.fresh.passed_over.remove(&lease.address);
+        if let Some(old) = self.by_address.get(&lease.address) {
+            self.by_expiry.remove(&(old.expires, old.address));
+            if old.mac != lease.mac
+                && let Some(addresses) = self.by_mac.get_mut(&old.mac)
+            {
+                addresses.retain(|address| *address != lease.address);
+                if addresses.is_empty() {
+                    self.by_mac.remove(&old.mac);
+                }
+            }
+        }
+        let addresses = self.by_mac.entry(lease.mac).or_default();
+        if !addresses.contains(&lease.address) {
+            addresses.push(lease.address);
+        }
+        self.by_expiry.insert((lease.expires, lease.address));
+        self.by_address.insert(lease.address, lease);
+    }
+}

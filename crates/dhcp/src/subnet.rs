@@ -1,0 +1,70 @@
+//! A subnet with its reservations, ready to be asked about addresses.
+
+use std::collections::{HashMap, HashSet};
+use std::net::Ipv4Addr;
+use types::subnet::{ReservationSpec, SubnetSpec};
+use types::{MacAddr, Name};
+
+/// A network that we serve.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subnet {
+    /// Its name.
+    pub name: Name,
+    /// What the operator wants of it.
+    pub spec: SubnetSpec,
+    /// Our own address towards it: the server identifier, and where boot files come from.
+    pub server: Ipv4Addr,
+    reserved_by_mac: HashMap<MacAddr, ReservationSpec>,
+    reserved_by_address: HashMap<Ipv4Addr, MacAddr>,
+    never_given: HashSet<Ipv4Addr>,
+}
+
+impl Subnet {
+    /// Takes the reservations that lie in the subnet; of two for one card or address, the first.
+    pub fn new<'a>(
+        name: Name,
+        spec: SubnetSpec,
+        server: Ipv4Addr,
+        reservations: impl IntoIterator<Item = &'a ReservationSpec>,
+    ) -> Self {
+        let mut never_given: HashSet<Ipv4Addr> = spec.dns.iter().copied().chain(spec.gateway).collect();
+        never_given.insert(server);
+        // RFC 3021: on a /31 both addresses are hosts.
+        if spec.cidr.prefix() < 31 {
+            never_given.extend([spec.cidr.network(), spec.cidr.broadcast()]);
+        }
+        let mut reserved_by_mac = HashMap::new();
+        let mut reserved_by_address = HashMap::new();
+        for reservation in reservations {
+            let usable = spec.cidr.contains(reservation.address) && !never_given.contains(&reservation.address);
+            if usable
+                && !reserved_by_mac.contains_key(&reservation.mac)
+                && !reserved_by_address.contains_key(&reservation.address)
+            {
+                reserved_by_mac.insert(reservation.mac, reservation.clone());
+                reserved_by_address.insert(reservation.address, reservation.mac);
+            }
+        }
+        Self { name, spec, server, reserved_by_mac, reserved_by_address, never_given }
+    }
+
+    /// The reservation of a card.
+    pub fn reservation(&self, mac: MacAddr) -> Option<&ReservationSpec> {
+        self.reserved_by_mac.get(&mac)
+    }
+
+    /// Whether `mac` may have `address` at all: it is reserved for it, or free to all in the pool.
+    pub fn allots(&self, address: Ipv4Addr, mac: MacAddr) -> bool {
+        match self.reserved_by_address.get(&address) {
+            Some(owner) => *owner == mac,
+            None => self.in_pool(address),
+        }
+    }
+
+    /// Whether `address` is given to clients without a reservation, when no one is reserved for it.
+    pub fn in_pool(&self, address: Ipv4Addr) -> bool {
+        self.spec.pool.is_some_and(|pool| (pool.first..=pool.last).contains(&address))
+            && self.spec.cidr.contains(address)
+            && !self.never_given.contains(&address)
+    }
+}
