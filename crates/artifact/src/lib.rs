@@ -1,5 +1,16 @@
 //! Digests, image streams and the archive formats that machines boot from.
 //!
-//! Bytes in, bytes out: nothing here opens a socket or knows where an artifact is kept.
+//! Bytes in, bytes out: nothing here opens a socket or knows where an artifact comes from.
 
 pub mod cpio;
+pub mod folder;
+pub mod gpt;
+pub mod hash;
+pub mod sink;
+pub mod target;
+mod unpack;
+
+pub use folder::ImageFolder;
+pub use hash::HashingReader;
+pub use sink::{Expected, ImageError, ImageSink};
+pub use target::{BlockTarget, FileTarget};

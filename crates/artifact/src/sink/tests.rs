@@ -1,0 +1,169 @@
+use super::*;
+use crate::target::FileTarget;
+use proptest::prelude::*;
+use std::os::unix::fs::FileExt;
+
+const MIB: u64 = 1 << 20;
+
+/// A disk of `size` bytes that is full of an old system.
+fn used_disk(size: u64) -> FileTarget {
+    let file = tempfile::tempfile().unwrap();
+    file.write_all_at(&vec![0xaa; usize::try_from(size).unwrap()], 0).unwrap();
+    FileTarget::new(file).unwrap()
+}
+
+fn content(disk: &mut FileTarget) -> Vec<u8> {
+    let mut bytes = vec![0; usize::try_from(disk.size_bytes()).unwrap()];
+    disk.read_at(0, &mut bytes).unwrap();
+    bytes
+}
+
+/// An image of 5 MiB and a bit with data at both ends and holes between.
+fn image() -> Vec<u8> {
+    let mut image = vec![0; 5 * MIB as usize + 512];
+    image[..512].fill(1);
+    image[2 * MIB as usize + 70_000..2 * MIB as usize + 70_010].fill(2);
+    image[5 * MIB as usize..].fill(3);
+    image
+}
+
+fn expected(file: &[u8], format: ImageFormat, disk: &[u8]) -> Expected {
+    Expected {
+        digest: Digest::of(file),
+        file_size_bytes: file.len() as u64,
+        format,
+        disk_size_bytes: disk.len() as u64,
+    }
+}
+
+fn write(disk: FileTarget, expected: Expected, file: &[u8]) -> (FileTarget, Result<Written, ImageError>) {
+    let mut disk = disk;
+    let holes = prepare(&mut disk, |_| ()).unwrap();
+    let copy = FileTarget::new(disk.file().try_clone().unwrap()).unwrap();
+    let mut sink = ImageSink::new(disk, expected, holes).unwrap();
+    let fed = file.chunks(100_000).try_for_each(|piece| sink.feed(piece));
+    (copy, fed.and_then(|()| sink.finish().map(|(_, written)| written)))
+}
+
+fn does_not_boot(disk: &mut FileTarget) -> bool {
+    let bytes = content(disk);
+    is_zero(&bytes[..MIB as usize]) && is_zero(&bytes[bytes.len() - MIB as usize..])
+}
+
+#[test]
+fn a_packed_image_lands_as_it_was_and_its_holes_are_not_written() {
+    let image = image();
+    let file = zstd::encode_all(&image[..], 3).unwrap();
+    let (mut disk, written) = write(used_disk(8 * MIB), expected(&file, ImageFormat::RawZst, &image), &file);
+    let written = written.unwrap();
+    let bytes = content(&mut disk);
+    assert!(bytes[..image.len()] == image[..] && is_zero(&bytes[image.len()..]));
+    assert_eq!(written.disk_bytes, image.len() as u64);
+    assert_eq!(written.written_bytes, MIB + GRANULE_BYTES as u64 + 512);
+}
+
+#[test]
+fn an_image_as_large_as_the_disk_keeps_its_last_sectors() {
+    let image = image();
+    let (mut disk, written) = write(used_disk(image.len() as u64), expected(&image, ImageFormat::Raw, &image), &image);
+    written.unwrap();
+    assert!(content(&mut disk) == image);
+}
+
+#[test]
+fn a_file_of_several_frames_is_one_image() {
+    let image = image();
+    let (left, right) = image.split_at(1_234_567);
+    let file = [zstd::encode_all(left, 3).unwrap(), zstd::encode_all(right, 3).unwrap()].concat();
+    let (mut disk, written) = write(used_disk(8 * MIB), expected(&file, ImageFormat::RawZst, &image), &file);
+    written.unwrap();
+    assert!(content(&mut disk)[..image.len()] == image[..]);
+}
+
+#[test]
+fn a_disk_that_cannot_make_holes_is_written_in_full() {
+    let image = image();
+    let mut disk = used_disk(8 * MIB);
+    wipe_ends(&mut disk).unwrap();
+    let mut sink = ImageSink::new(disk, expected(&image, ImageFormat::Raw, &image), Holes::Write).unwrap();
+    sink.feed(&image).unwrap();
+    let (mut disk, written) = sink.finish().unwrap();
+    assert!(content(&mut disk)[..image.len()] == image[..]);
+    assert_eq!(written.written_bytes, image.len() as u64);
+}
+
+#[test]
+fn every_wrong_image_leaves_a_disk_that_does_not_boot() {
+    let image = image();
+    let file = zstd::encode_all(&image[..], 3).unwrap();
+    let good = expected(&file, ImageFormat::RawZst, &image);
+    let cases: Vec<(Expected, &[u8], &str)> = vec![
+        (Expected { digest: Digest::of(b"other"), ..good.clone() }, &file, "has digest"),
+        (Expected { file_size_bytes: good.file_size_bytes + 1, ..good.clone() }, &file, "ended after"),
+        (Expected { file_size_bytes: good.file_size_bytes - 1, ..good.clone() }, &file, "longer than the declared"),
+        (Expected { disk_size_bytes: good.disk_size_bytes - 1, ..good.clone() }, &file, "unpacks to more"),
+        (Expected { disk_size_bytes: good.disk_size_bytes + 1, ..good.clone() }, &file, "were declared"),
+        (Expected { format: ImageFormat::Raw, ..good }, &file, "were declared"),
+        (expected(&image, ImageFormat::RawZst, &image), &image, "unpacking the image after 0 bytes"),
+        (expected(&file[..file.len() - 3], ImageFormat::RawZst, &image), &file[..file.len() - 3], "were declared"),
+    ];
+    for (expected, file, says) in cases {
+        let (mut disk, result) = write(used_disk(8 * MIB), expected, file);
+        let error = result.unwrap_err().to_string();
+        assert!(error.contains(says), "{error:?} does not say {says:?}");
+        assert!(does_not_boot(&mut disk), "boots after {error:?}");
+    }
+}
+
+#[test]
+fn nothing_bootable_is_written_before_the_digest_is_right() {
+    let image = image();
+    let mut disk = used_disk(image.len() as u64);
+    let holes = prepare(&mut disk, |_| ()).unwrap();
+    let mut copy = FileTarget::new(disk.file().try_clone().unwrap()).unwrap();
+    let mut sink = ImageSink::new(disk, expected(&image, ImageFormat::Raw, &image), holes).unwrap();
+    sink.feed(&image).unwrap();
+    assert!(does_not_boot(&mut copy));
+    sink.finish().unwrap();
+    assert!(!does_not_boot(&mut copy));
+}
+
+#[test]
+fn a_failed_sink_takes_no_more() {
+    let image = image();
+    let small = Expected { file_size_bytes: 1, ..expected(&image, ImageFormat::Raw, &image) };
+    let mut sink = ImageSink::new(used_disk(8 * MIB), small, Holes::Skip).unwrap();
+    sink.feed(&image).unwrap_err();
+    assert!(matches!(sink.feed(&image), Err(ImageError::GivenUp)));
+    assert!(matches!(sink.finish(), Err(ImageError::GivenUp)));
+}
+
+#[test]
+fn an_image_for_a_larger_disk_is_refused_before_anything_is_written() {
+    let image = image();
+    let refused = ImageSink::new(used_disk(2 * MIB), expected(&image, ImageFormat::Raw, &image), Holes::Skip);
+    assert!(matches!(refused, Err(ImageError::DiskTooSmall { found, .. }) if found == 2 * MIB));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn any_image_in_any_pieces_reads_back(
+        runs in prop::collection::vec((any::<bool>(), 1_usize..700_000), 1..12),
+        piece in 1_usize..300_000,
+        extra in 0_u64..3 * MIB,
+    ) {
+        let image: Vec<u8> = runs.iter().flat_map(|(hole, length)| vec![if *hole { 0 } else { 0x5a }; *length]).collect();
+        let file = zstd::encode_all(&image[..], 1).unwrap();
+        let mut disk = used_disk(image.len() as u64 + extra);
+        let holes = prepare(&mut disk, |_| ()).unwrap();
+        let mut sink = ImageSink::new(disk, expected(&file, ImageFormat::RawZst, &image), holes).unwrap();
+        for bytes in file.chunks(piece) {
+            sink.feed(bytes).unwrap();
+        }
+        let (mut disk, _) = sink.finish().unwrap();
+        let bytes = content(&mut disk);
+        prop_assert!(bytes[..image.len()] == image[..]);
+        prop_assert!(is_zero(&bytes[image.len()..]));
+    }
+}
