@@ -278,7 +278,7 @@ fn settled(write: &Write<'_>, answer: Answer) -> Result<Answer, RequestError> {
         ..400 => Ok(answer),
         // The service may have failed after doing it; only 501 says that it never would.
         500 | 502.. => Err(unknown_effect(write, refused(target, &answer))),
-        400..500 | 501 => Err(refused(target, &answer)),
+        400..=499 | 501 => Err(refused(target, &answer)),
     }
 }
 

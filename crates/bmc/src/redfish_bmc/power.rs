@@ -1,0 +1,121 @@
+//! Power: states can be asked for twice, restarts cannot.
+
+use super::{Connection, quirks_of};
+use crate::change::{Change, Found, bring_about};
+use crate::looks::Looks;
+use crate::{BmcError, PowerAction, PowerState};
+use async_trait::async_trait;
+use redfish::{Effect, ResetType, System};
+use types::How;
+
+/// Carries out `action`.
+pub(super) async fn switch(bmc: &Connection, action: PowerAction) -> Result<How, BmcError> {
+    match action {
+        PowerAction::On => bring_about(bmc, &ON).await,
+        PowerAction::ForceOff => bring_about(bmc, &OFF).await,
+        PowerAction::GracefulShutdown => ask_to_shut_down(bmc).await,
+        PowerAction::ForceRestart => restart(bmc, ResetType::ForceRestart).await,
+        PowerAction::PowerCycle => power_cycle(bmc).await,
+    }
+}
+
+const ON: Power = Power { wanted: PowerState::On, kinds: &[ResetType::On, ResetType::ForceOn] };
+const OFF: Power = Power { wanted: PowerState::Off, kinds: &[ResetType::ForceOff] };
+
+struct Power {
+    wanted: PowerState,
+    kinds: &'static [ResetType],
+}
+
+#[async_trait]
+impl Change for Power {
+    fn subject(&self) -> &'static str {
+        "the power state"
+    }
+
+    fn wanted(&self) -> String {
+        self.wanted.to_string()
+    }
+
+    async fn look(&self, bmc: &Connection) -> Result<Found, BmcError> {
+        let state = bmc.system().await?.power_state();
+        Ok(if state == self.wanted { Found::AsWanted } else { Found::Instead(state.to_string()) })
+    }
+
+    async fn write(&self, bmc: &Connection) -> Result<Effect, BmcError> {
+        Ok(bmc.service.reset(&bmc.system().await?, self.kinds).await?)
+    }
+}
+
+async fn ask_to_shut_down(bmc: &Connection) -> Result<How, BmcError> {
+    let system = bmc.system().await?;
+    if system.power_state() == PowerState::Off {
+        return Ok(How::AlreadySo);
+    }
+    bmc.service.reset(&system, &[ResetType::GracefulShutdown]).await?;
+    Ok(How::Changed)
+}
+
+/// Off and on in two steps where the BMC has no such reset (HPE iLO 5, Lenovo XCC).
+async fn power_cycle(bmc: &Connection) -> Result<How, BmcError> {
+    let system = bmc.system().await?;
+    let offered = bmc.service.reset_types(&system).await?;
+    if offered.is_none_or(|offered| offered.iter().any(|kind| kind == ResetType::PowerCycle.as_str())) {
+        return restart(bmc, ResetType::PowerCycle).await;
+    }
+    bring_about(bmc, &OFF).await?;
+    bring_about(bmc, &ON).await
+}
+
+/// Restarts once. A restart leaves the power state as it was, so the proof is the time of the last reset,
+/// where the BMC keeps one.
+async fn restart(bmc: &Connection, kind: ResetType) -> Result<How, BmcError> {
+    let before = bmc.system().await?;
+    if before.power_state() == PowerState::Off {
+        return bring_about(bmc, &ON).await;
+    }
+    let sent = bmc.service.reset(&before, &[kind]).await.map_err(BmcError::from);
+    match sent {
+        Ok(_) if !quirks_of(&before).proves_resets() => wait_until_on(bmc).await,
+        Ok(_) => wait_for_proof(bmc, &before, None).await,
+        Err(error) if error.effect_is_unknown() => wait_for_proof(bmc, &before, Some(error)).await,
+        Err(error) => Err(error),
+    }
+}
+
+/// Looks for a sign of the restart. Without one, the reset did not happen, if this BMC is known to tell;
+/// else `unknown` stays unknown.
+async fn wait_for_proof(bmc: &Connection, before: &System, unknown: Option<BmcError>) -> Result<How, BmcError> {
+    let looks = Looks::new(bmc.limits.settle, bmc.limits.look_every);
+    loop {
+        let now = bmc.system().await?;
+        if now.last_reset().is_some() && now.last_reset() != before.last_reset() {
+            return wait_until_on(bmc).await;
+        }
+        if !looks.another().await {
+            break;
+        }
+    }
+    match unknown {
+        Some(error) if !quirks_of(before).proves_resets() => Err(error),
+        Some(_) | None => Err(BmcError::NotApplied {
+            change: "a restart",
+            wanted: "now".to_owned(),
+            found: before.last_reset().unwrap_or("none").to_owned(),
+        }),
+    }
+}
+
+async fn wait_until_on(bmc: &Connection) -> Result<How, BmcError> {
+    let looks = Looks::new(bmc.limits.settle, bmc.limits.look_every);
+    loop {
+        let state = bmc.system().await?.power_state();
+        if state == PowerState::On {
+            return Ok(How::Changed);
+        }
+        if !looks.another().await {
+            let (wanted, found) = (PowerState::On.to_string(), state.to_string());
+            return Err(BmcError::NotApplied { change: "the power state", wanted, found });
+        }
+    }
+}
