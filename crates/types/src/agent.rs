@@ -283,3 +283,33 @@ pub enum TaskResult {
         evidence: serde_json::Value,
     },
 }
+
+/// `POST /agent/v1/log`: what the agent would write on a console nobody looks at.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AgentLog {
+    /// In the order they were written.
+    pub lines: Vec<AgentLogLine>,
+}
+
+/// One line of the agent's log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AgentLogLine {
+    /// Counts up during one boot, so that a repeated message adds nothing.
+    pub seq: u64,
+    /// How much it matters.
+    pub level: AgentLogLevel,
+    /// The line.
+    pub message: String,
+}
+
+/// How much a log line matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AgentLogLevel {
+    /// As it should go, retries included.
+    Info,
+    /// Given up on.
+    Warn,
+    /// A promise of ours is broken.
+    Error,
+}
