@@ -1,0 +1,8 @@
+//! Wiring: one configuration, the parts that it describes, and their end.
+//!
+//! Nothing is decided here. Each part knows its work; this crate opens sockets and the store, hands the parts to
+//! each other, and stops them in order.
+
+mod config;
+
+pub use config::{Config, ConfigError, DhcpConfig};
