@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod bmc;
+pub mod bootenv;
 pub mod digest;
 pub mod duration;
 pub mod event;
@@ -18,6 +19,7 @@ pub mod object;
 pub mod outcome;
 pub mod secret;
 pub mod subnet;
+pub mod template;
 
 pub use digest::Digest;
 pub use duration::HumanDuration;

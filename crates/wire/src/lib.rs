@@ -1,0 +1,20 @@
+//! What the REST API and its clients say to each other, as far as it is not a stored object itself.
+//!
+//! Plain data: the API fills it in, the client reads it back, neither depends on the other.
+
+mod apply;
+mod object;
+mod problem;
+mod run;
+mod session;
+
+pub use apply::{Applied, ApplyFile, ApplyReport, ApplyRequest, Change, Export};
+pub use object::{
+    Bmc, BootEnv, Create, Image, Machine, NoStatus, Page, Reservation, Resource, Subnet, Template, Update, Workflow,
+};
+pub use problem::{DocumentProblem, Problem, code};
+pub use run::{RunView, StageView, StartRun, StepView, TaskView};
+pub use session::{AgentLog, LogLine, Login, PrincipalKind, Version, Whoami};
+
+/// The version of this program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
