@@ -1,0 +1,53 @@
+//! The operating system's packages that the chores need.
+//!
+//! Only what must be installed to run: everything that goes into an image is taken from the Debian archive by
+//! [`crate::debian`] instead.
+
+use crate::command;
+use anyhow::{Result, bail};
+use std::process::Command;
+
+/// Debian 12, 13 and Ubuntu 24.04 name them alike.
+const NEEDED: &[&str] = &[
+    "debian-archive-keyring", // to check what is taken from the Debian archive
+    "iproute2",               // the lab's bridge and taps
+    "ipxe",                   // boot loaders that the server offers by TFTP
+    "ipxe-qemu",              // network boot for the lab's BIOS machines
+    "mmdebstrap",             // the demo's disk image
+    "ovmf",                   // firmware of the lab's UEFI machines
+    "qemu-system-x86",        // the lab's machines
+    "qemu-utils",             // their disks
+    "uidmap",                 // mmdebstrap without root
+];
+
+/// Makes sure that every needed package is installed.
+pub(crate) fn ensure_installed() -> Result<()> {
+    let missing = find_missing();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages = missing.join(" ");
+    if !nix::unistd::Uid::effective().is_root() {
+        bail!(
+            "some packages are missing; run: sudo apt-get update && sudo apt-get install --no-install-recommends {packages}"
+        );
+    }
+    println!("Installing {packages}");
+    command::show(apt_get().args(["update", "-qq"]))?;
+    command::show(apt_get().args(["install", "-qq", "--yes", "--no-install-recommends"]).args(&missing))
+}
+
+fn find_missing() -> Vec<&'static str> {
+    NEEDED.iter().copied().filter(|package| !is_installed(package)).collect()
+}
+
+fn is_installed(package: &str) -> bool {
+    let query = ["--show", "--showformat=${db:Status-Status}", package];
+    command::run(Command::new("dpkg-query").args(query)).is_ok_and(|status| status == "installed")
+}
+
+fn apt_get() -> Command {
+    let mut command = Command::new("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
