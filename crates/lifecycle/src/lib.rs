@@ -1,0 +1,15 @@
+//! Pure decisions about machines: what one boots next, which loader it is given, what its boot script says,
+//! and where a parameter's value comes from.
+//!
+//! DHCP, TFTP, the iPXE script and the power steps all ask here, so that they give the same answer. No I/O,
+//! no clock, no store: facts in, decision out.
+
+mod boot;
+mod client;
+mod params;
+mod script;
+
+pub use boot::{BootDecision, BootFacts, BootReason, BootTarget, MachineFacts, decide_boot};
+pub use client::{BootOffer, BootServer, Client, ClientArch, LoaderFiles, Program, boot_offer};
+pub use params::{Layer, Resolved, resolve_params};
+pub use script::{BootEnvFiles, ScriptError, boot_script, no_boot_script};
