@@ -96,6 +96,11 @@ impl Bmc for RedfishBmc {
         self.gate.run("switching the power", power::switch(&self.connection, action)).await
     }
 
+    async fn last_reset(&self) -> Result<Option<String>, BmcError> {
+        let read = async { Ok(self.connection.system().await?.last_reset().map(str::to_owned)) };
+        self.gate.run("reading when the machine was last reset", read).await
+    }
+
     async fn boot_override(&self) -> Result<BootOverride, BmcError> {
         self.gate.run("reading the boot override", async { Ok(self.connection.system().await?.boot_override()) }).await
     }

@@ -98,7 +98,7 @@ impl StepOutcome {
 
 /// Writes a note of a running step into the run's history, fenced by the lease.
 #[async_trait]
-pub(crate) trait NoteTaker: Send {
+pub(crate) trait NoteTaker: Send + Sync {
     async fn note(&mut self, event: RunEvent) -> Result<(), CommitError>;
     fn run(&self) -> &Run;
     fn lease(&self) -> Lease;
@@ -155,13 +155,13 @@ impl StepCx<'_> {
         self.run().step(self.at).attempts
     }
 
-    /// What this attempt has put on record under `key`.
+    /// What the step has put on record under `key`, in this attempt or an earlier one of the same try of its stage.
     pub fn noted(&self, key: &str) -> Option<&Value> {
-        self.run().step(self.at).notes.get(key)
+        self.run().step(self.at).notes.get(key).filter(|note| !note.is_null())
     }
 
     /// Puts `value` on record. When this returns, it is durable, and this server still owned the run: so it is
-    /// called right before an act that must not be repeated.
+    /// called right before an act that must not be repeated. Null takes a note back.
     pub async fn note(&mut self, key: &str, value: Value) -> Result<(), StepError> {
         let event = RunEvent::StepNoted { at: self.at, key: key.to_owned(), value };
         self.notes.note(event).await.map_err(|error| match error {

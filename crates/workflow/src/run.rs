@@ -182,7 +182,7 @@ pub struct StepRun {
     pub until: Option<Timestamp>,
     /// While it waits: the kinds of event that wake it.
     pub wake_on: Vec<String>,
-    /// What this attempt put on record.
+    /// What it put on record, over all attempts.
     #[schema(value_type = Object)]
     pub notes: BTreeMap<String, Value>,
 }
@@ -363,7 +363,6 @@ impl Run {
                 step.started = Some(at);
                 step.ended = None;
                 step.deadline = Some(*deadline);
-                step.notes.clear();
             }
             RunEvent::StepLooksAgain { at: step, woken_by } => {
                 let step = self.step_mut(*step);

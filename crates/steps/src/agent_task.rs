@@ -1,0 +1,49 @@
+//! Orders to the agent: given once, waited for, answered once.
+
+use crate::StepCatalogue;
+use crate::problem::StoreProblem;
+use crate::subject::Machine;
+use jiff::SignedDuration;
+use store::TaskState;
+use types::agent::{TaskOrder, TaskResult, Work};
+use types::event::kind;
+use types::{ErrorClass, TaskId};
+use workflow::{StepCx, StepError, StepOutcome, StepResult};
+
+/// An agent that is up asks for work all the time: one that has not taken its order by then is gone.
+const TAKES_UP_WITHIN: SignedDuration = SignedDuration::from_secs(120);
+/// How often a waiting step looks without being woken.
+const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(60);
+
+impl StepCatalogue {
+    /// Has `work` done by the machine's agent. The order's id is the attempt's: it is the same order however
+    /// often this looks.
+    pub(crate) async fn order(&self, cx: &StepCx<'_>, machine: &Machine, work: Work) -> StepResult {
+        let id = TaskId::derived(cx.run().id, &cx.attempt_path());
+        let Some(task) = self.store.task(id).await.or_problem("reading the agent's task")? else {
+            let given = self.store.give_task(cx.lease(), cx.run().machine, TaskOrder { id, work }).await;
+            given.or_problem("giving the agent its task")?;
+            return Ok(waits(cx, "the agent takes up its task"));
+        };
+        match task.state {
+            TaskState::Finished(TaskResult::Done { how, outputs }) => Ok(StepOutcome::Done { how, outputs }),
+            TaskState::Finished(TaskResult::Failed { class, reason, evidence }) => {
+                Err(StepError::Problem { class, reason, evidence })
+            }
+            TaskState::Given if cx.now().duration_since(task.given) > TAKES_UP_WITHIN => {
+                Err(StepError::problem(ErrorClass::Timeout, "the agent does not take up its task"))
+            }
+            TaskState::Given => Ok(waits(cx, "the agent takes up its task")),
+            TaskState::Started { boot_id } => match &machine.status.agent {
+                Some(agent) if agent.boot_id != boot_id => {
+                    Err(StepError::problem(ErrorClass::Transient, "the machine was restarted while its agent worked"))
+                }
+                Some(_) | None => Ok(waits(cx, "the agent does its task")),
+            },
+        }
+    }
+}
+
+fn waits(cx: &StepCx<'_>, reason: &str) -> StepOutcome {
+    cx.wait(reason, &[kind::TASK_FINISHED, kind::AGENT_REGISTERED], LOOK_EVERY)
+}

@@ -1,0 +1,127 @@
+//! The step catalogue: what workflows can be made of.
+//!
+//! A step looks at the real state first, changes only what differs, and looks again; so it may run twice, at any
+//! time, after a crash between any two of its lines. What must not happen twice (a restart, an order to an agent)
+//! is put on record before it happens and found again by what it left behind. Power and boot are the BMC's
+//! matter, disks are the agent's; a step only tells them.
+
+mod agent_task;
+mod attach_bmc;
+mod boot_into;
+mod boot_local;
+mod call_home;
+mod configure_bios;
+mod configure_system;
+mod health_check;
+mod problem;
+mod register;
+mod release_bmc;
+mod restart;
+mod subject;
+mod write_image;
+
+use async_trait::async_trait;
+use bmc::BmcPool;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use store::Store;
+use workflow::ports::Catalogue;
+use workflow::{StepCx, StepResult, StepSpec};
+
+/// What steps act through.
+pub struct StepCatalogue {
+    store: Store,
+    bmcs: BmcPool,
+}
+
+impl StepCatalogue {
+    /// The catalogue over these parts.
+    pub fn new(store: Store, bmcs: BmcPool) -> Self {
+        Self { store, bmcs }
+    }
+
+    /// Whether a step exists and its arguments can be read: what a workflow is checked with before it is stored.
+    pub fn check_step(step: &StepSpec) -> Result<(), String> {
+        match step.uses.as_str() {
+            "agent.configure" => readable::<configure_system::Arguments>(step),
+            "agent.health_check" => readable::<health_check::Arguments>(step),
+            "agent.write_image" => readable::<write_image::Arguments>(step),
+            "bios.configure" => readable::<configure_bios::Arguments>(step),
+            "bmc.attach" | "bmc.release" | "boot.local" | "host.call_home" | "machine.register" => {
+                readable::<NoArguments>(step)
+            }
+            "boot.into" => readable::<boot_into::Arguments>(step),
+            other => Err(format!("there is no step {other:?}; there are {}", Self::NAMES.join(", "))),
+        }
+    }
+
+    /// Every step, by name.
+    pub const NAMES: [&str; 10] = [
+        "agent.configure",
+        "agent.health_check",
+        "agent.write_image",
+        "bios.configure",
+        "bmc.attach",
+        "bmc.release",
+        "boot.into",
+        "boot.local",
+        "host.call_home",
+        "machine.register",
+    ];
+}
+
+#[async_trait]
+impl Catalogue for StepCatalogue {
+    fn check(&self, step: &StepSpec) -> Result<(), String> {
+        Self::check_step(step)
+    }
+
+    async fn look(&self, uses: &str, cx: &mut StepCx<'_>) -> StepResult {
+        match uses {
+            "agent.configure" => configure_system::look(self, cx).await,
+            "agent.health_check" => health_check::look(self, cx).await,
+            "agent.write_image" => write_image::look(self, cx).await,
+            "bios.configure" => configure_bios::look(self, cx).await,
+            "bmc.attach" => attach_bmc::look(self, cx).await,
+            "bmc.release" => release_bmc::look(self, cx).await,
+            "boot.into" => boot_into::look(self, cx).await,
+            "boot.local" => boot_local::look(self, cx).await,
+            "host.call_home" => call_home::look(self, cx).await,
+            "machine.register" => register::look(self, cx).await,
+            other => Err(problem::configuration(format!("this server knows no step {other:?}"))),
+        }
+    }
+}
+
+/// A step without arguments.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoArguments {}
+
+fn readable<T: DeserializeOwned>(step: &StepSpec) -> Result<(), String> {
+    serde_json::from_value::<T>(Value::Object(step.with.clone())).map(drop).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(uses: &str, with: Value) -> StepSpec {
+        let with = with.as_object().cloned().unwrap_or_default();
+        StepSpec { uses: uses.to_owned(), with, timeout: None }
+    }
+
+    #[test]
+    fn every_listed_step_exists() {
+        for name in StepCatalogue::NAMES {
+            let error = StepCatalogue::check_step(&step(name, Value::Null)).err().unwrap_or_default();
+            assert!(!error.contains("there is no step"), "{error}");
+        }
+    }
+
+    #[test]
+    fn wrong_arguments_are_named() {
+        let error = StepCatalogue::check_step(&step("boot.into", serde_json::json!({"enviroment": "x"}))).unwrap_err();
+        assert!(error.contains("enviroment"), "{error}");
+    }
+}

@@ -1,0 +1,73 @@
+//! `agent.write_image`: the image is on the machine's disk.
+
+use crate::StepCatalogue;
+use crate::problem::{StoreProblem, configuration};
+use serde::Deserialize;
+use serde_json::Value;
+use store::{Images, Selector};
+use types::Name;
+use types::agent::{DiskSelector, Work, WriteImage};
+use workflow::{StepCx, StepError, StepResult};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Arguments {
+    /// The image; parameter `image` when not given.
+    #[serde(default)]
+    image: Option<Name>,
+    /// The disk; parameter `install_disk`, else the smallest that is large enough.
+    #[serde(default)]
+    disk: Option<DiskSelector>,
+    /// Whether the last partition and its filesystem grow to the disk's end.
+    #[serde(default = "yes")]
+    grow: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+pub(crate) async fn look(catalogue: &StepCatalogue, cx: &mut StepCx<'_>) -> StepResult {
+    let Arguments { image, disk, grow } = cx.arguments()?;
+    let name = match image {
+        Some(name) => name,
+        None => image_param(cx)?,
+    };
+    let disk = match disk {
+        Some(disk) => disk,
+        None => disk_param(cx)?,
+    };
+    let found = catalogue.store.find::<Images>(&Selector::from(&name)).await;
+    let image =
+        found.or_problem("reading the image")?.ok_or_else(|| configuration(format!("there is no image {name}")))?;
+    let file_size_bytes = image
+        .status
+        .file_size_bytes
+        .ok_or_else(|| configuration(format!("image {name} is declared, but its content was not uploaded")))?;
+    let work = WriteImage {
+        path: format!("/agent/v1/images/{}", image.spec.digest),
+        digest: image.spec.digest,
+        file_size_bytes,
+        format: image.spec.format,
+        disk_size_bytes: image.spec.disk_size_bytes,
+        disk,
+        grow,
+    };
+    let machine = catalogue.machine(cx).await?;
+    catalogue.order(cx, &machine, Work::WriteImage(work)).await
+}
+
+fn image_param(cx: &StepCx<'_>) -> Result<Name, StepError> {
+    let value = cx.run().params.get("image").and_then(Value::as_str);
+    let value = value.ok_or_else(|| configuration("no image is named: set parameter \"image\""))?;
+    value.parse().map_err(|error| configuration(format!("parameter \"image\": {error}")))
+}
+
+fn disk_param(cx: &StepCx<'_>) -> Result<DiskSelector, StepError> {
+    match cx.run().params.get("install_disk") {
+        None => Ok(DiskSelector::Smallest),
+        Some(Value::String(name)) => Ok(DiskSelector::Name(name.trim_start_matches("/dev/").to_owned())),
+        Some(other) => serde_json::from_value(other.clone())
+            .map_err(|error| configuration(format!("parameter \"install_disk\": {error}"))),
+    }
+}
