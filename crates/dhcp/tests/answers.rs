@@ -38,6 +38,7 @@ impl Rig {
 
     fn with_reservations(reservations: &[ReservationSpec]) -> Self {
         let spec = SubnetSpec {
+            params: types::Params::new(),
             cidr: "10.77.0.0/24".parse().unwrap(),
             pool: Some(Pool { first: address(10), last: address(12) }),
             gateway: Some(address(254)),

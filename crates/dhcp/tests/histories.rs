@@ -20,6 +20,7 @@ fn mac(number: u32) -> MacAddr {
 
 fn subnet(last: Ipv4Addr, reservations: &[ReservationSpec]) -> Subnet {
     let spec = SubnetSpec {
+        params: types::Params::new(),
         cidr: "10.0.0.0/16".parse().unwrap(),
         pool: Some(Pool { first: Ipv4Addr::new(10, 0, 0, 0), last }),
         gateway: Some(Ipv4Addr::new(10, 0, 0, 3)),

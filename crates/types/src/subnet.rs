@@ -1,6 +1,6 @@
 //! Subnets and reservations as objects.
 
-use crate::{HumanDuration, MacAddr, Name};
+use crate::{HumanDuration, MacAddr, Name, Params};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 use utoipa::ToSchema;
@@ -35,6 +35,10 @@ pub struct SubnetSpec {
     /// The workflow that starts by itself when a machine is discovered here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discovery_workflow: Option<Name>,
+    /// Parameters of a run that starts by itself here; weaker than the machine's own.
+    #[serde(default, skip_serializing_if = "Params::is_empty")]
+    #[schema(value_type = Object)]
+    pub params: Params,
 }
 
 fn default_lease() -> HumanDuration {

@@ -10,8 +10,9 @@ pub struct TemplateSpec {
     /// What it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// What the text becomes once rendered. Not called `kind`, which in a file names the kind of object.
-    pub output: TemplateKind,
+    /// What the text becomes once rendered. A file says `output`, where `kind` is the kind of object.
+    #[serde(rename = "output")]
+    pub kind: TemplateKind,
     /// The text.
     pub text: String,
 }
@@ -24,4 +25,13 @@ pub enum TemplateKind {
     Platform,
     /// A part that other templates include.
     Snippet,
+}
+
+impl std::fmt::Display for TemplateKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Platform => "platform",
+            Self::Snippet => "snippet",
+        })
+    }
 }
