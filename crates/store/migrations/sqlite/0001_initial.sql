@@ -1,0 +1,114 @@
+-- Times are nanoseconds since 1970 (UTC), ids are UUIDs as text, JSON is text.
+
+CREATE TABLE meta (
+    key   TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE objects (
+    id      TEXT PRIMARY KEY,
+    kind    TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    spec    TEXT NOT NULL, -- secrets in it are sealed
+    status  TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    source  TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    updated INTEGER NOT NULL,
+    UNIQUE (kind, name)
+) STRICT;
+
+-- Which machine a network card belongs to: because its spec says so, or because it was seen in it.
+CREATE TABLE machine_macs (
+    mac      TEXT PRIMARY KEY,
+    machine  TEXT NOT NULL REFERENCES objects (id) ON DELETE CASCADE,
+    declared INTEGER NOT NULL
+) STRICT;
+CREATE INDEX machine_macs_of ON machine_macs (machine);
+
+-- SMBIOS UUIDs are not unique in the field, so this is an index and not a rule.
+CREATE TABLE machine_uuids (
+    uuid     TEXT NOT NULL,
+    machine  TEXT NOT NULL REFERENCES objects (id) ON DELETE CASCADE,
+    declared INTEGER NOT NULL,
+    PRIMARY KEY (uuid, machine)
+) STRICT;
+CREATE INDEX machine_uuids_of ON machine_uuids (machine);
+
+-- AUTOINCREMENT: a place in the history is never given twice, whatever is removed.
+CREATE TABLE events (
+    seq     INTEGER PRIMARY KEY AUTOINCREMENT,
+    at      INTEGER NOT NULL,
+    kind    TEXT NOT NULL,
+    machine TEXT,
+    run     TEXT,
+    actor   TEXT NOT NULL,
+    data    TEXT NOT NULL
+) STRICT;
+CREATE INDEX events_of_machine ON events (machine, seq) WHERE machine IS NOT NULL;
+CREATE INDEX events_of_run ON events (run, seq) WHERE run IS NOT NULL;
+
+CREATE TABLE runs (
+    seq         INTEGER PRIMARY KEY AUTOINCREMENT,
+    id          TEXT NOT NULL UNIQUE,
+    machine     TEXT NOT NULL,
+    workflow    TEXT NOT NULL,
+    state       TEXT NOT NULL,
+    format      INTEGER NOT NULL,
+    doc         TEXT NOT NULL,
+    settled     INTEGER NOT NULL,           -- how it will end is decided
+    epoch       INTEGER NOT NULL,           -- rises with every claim
+    lease_until INTEGER,                    -- held by a server until then
+    wake_at     INTEGER,                    -- nobody needs to look before
+    wake_on     TEXT NOT NULL DEFAULT '[]', -- unless one of these kinds of event happens to the machine
+    event_woke  INTEGER NOT NULL DEFAULT 0, -- one of them has
+    created     INTEGER NOT NULL,
+    ended       INTEGER
+) STRICT;
+CREATE UNIQUE INDEX runs_active ON runs (machine) WHERE ended IS NULL;
+CREATE INDEX runs_of_machine ON runs (machine, seq);
+CREATE INDEX runs_due ON runs (wake_at) WHERE ended IS NULL AND wake_at IS NOT NULL;
+
+CREATE TABLE run_commands (
+    seq     INTEGER PRIMARY KEY AUTOINCREMENT,
+    run     TEXT NOT NULL,
+    by_whom TEXT NOT NULL,
+    command TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    done    INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX run_commands_unread ON run_commands (run, seq) WHERE done = 0;
+
+CREATE TABLE tasks (
+    seq           INTEGER PRIMARY KEY AUTOINCREMENT,
+    id            TEXT NOT NULL UNIQUE,
+    machine       TEXT NOT NULL,
+    run           TEXT NOT NULL,
+    work          TEXT NOT NULL, -- sealed: it may carry a token
+    at_end        INTEGER NOT NULL, -- given when the run's outcome was already decided
+    withdrawn     INTEGER NOT NULL DEFAULT 0,
+    boot_id       TEXT,
+    progress      TEXT,
+    progressed    INTEGER, -- when progress was last put on record
+    result        TEXT,
+    given         INTEGER NOT NULL,
+    started       INTEGER,
+    finished      INTEGER
+) STRICT;
+CREATE INDEX tasks_open ON tasks (run, seq) WHERE finished IS NULL AND withdrawn = 0;
+
+CREATE TABLE tokens (
+    hash    BLOB PRIMARY KEY,
+    grant_  TEXT NOT NULL,
+    expires INTEGER
+) STRICT;
+CREATE INDEX tokens_expiring ON tokens (expires) WHERE expires IS NOT NULL;
+
+CREATE TABLE dhcp_leases (
+    address  TEXT PRIMARY KEY,
+    mac      TEXT NOT NULL,
+    state    TEXT NOT NULL,
+    since    INTEGER NOT NULL,
+    expires  INTEGER NOT NULL,
+    hostname TEXT
+) STRICT;

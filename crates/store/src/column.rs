@@ -1,0 +1,91 @@
+//! How values become columns, and columns values.
+
+use crate::StoreError;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::str::FromStr;
+use types::Timestamp;
+
+/// A time as it is stored: nanoseconds since 1970. What lies beyond the year 2262 is stored as that year's.
+///
+/// Nanoseconds, because a time that came back rounded would make a replayed run differ from the stored one, and
+/// a run that slept until a rounded-down time would be due before its time, again and again.
+pub(crate) fn nanos(at: Timestamp) -> i64 {
+    i64::try_from(at.as_nanosecond()).unwrap_or(if at.as_nanosecond() < 0 { i64::MIN } else { i64::MAX })
+}
+
+/// The time that is stored as `nanos`.
+pub(crate) fn timestamp(nanos: i64) -> Timestamp {
+    Timestamp::from_nanosecond(i128::from(nanos)).expect("an i64 of nanoseconds is within the years -9999 to 9999")
+}
+
+/// A count or place that SQLite keeps as a signed number.
+pub(crate) fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+/// A count or place as SQLite keeps it.
+pub(crate) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// `value` as JSON text.
+pub(crate) fn to_json<T: Serialize + ?Sized>(value: &T) -> String {
+    serde_json::to_string(value).expect("our types have a JSON form: their maps have text for keys")
+}
+
+/// Reads JSON text; `what` names the row when it is something else.
+pub(crate) fn from_json<T: DeserializeOwned>(text: &str, what: impl FnOnce() -> String) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|_| StoreError::Corrupt { what: what() })
+}
+
+/// Reads a text column; `what` names the row when it is something else.
+pub(crate) fn parse<T: FromStr>(text: &str, what: impl FnOnce() -> String) -> Result<T, StoreError> {
+    text.parse().map_err(|_| StoreError::Corrupt { what: what() })
+}
+
+/// The word that a unit variant serialises to.
+pub(crate) fn word<T: Serialize>(value: T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        other => unreachable!("only enums of plain words are stored as words, not {other:?}"),
+    }
+}
+
+/// The unit variant that `word` stands for.
+pub(crate) fn from_word<T: DeserializeOwned>(word: &str, what: impl FnOnce() -> String) -> Result<T, StoreError> {
+    serde_json::from_value(word.into()).map_err(|_| StoreError::Corrupt { what: what() })
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        /// SQLITE_CORRUPT and SQLITE_NOTADB: <https://sqlite.org/rescode.html>.
+        const UNREADABLE: [i64; 2] = [11, 26];
+        match &error {
+            sqlx::Error::Database(database) => {
+                let code = database.code().and_then(|code| code.parse::<i64>().ok());
+                if code.is_some_and(|code| UNREADABLE.contains(&(code & 0xff))) {
+                    return Self::Corrupt { what: "the database file".to_owned() };
+                }
+                Self::Unavailable(error.to_string())
+            }
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
+                Self::Corrupt { what: "a row of the database".to_owned() }
+            }
+            _ => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_come_back_to_the_nanosecond() {
+        let at: Timestamp = "2026-11-21T02:30:00.123456789Z".parse().unwrap();
+        assert_eq!(timestamp(nanos(at)), at);
+        assert_eq!(nanos(Timestamp::MAX), i64::MAX);
+        assert!(timestamp(i64::MAX) > at && timestamp(i64::MIN) < at);
+    }
+}

@@ -1,0 +1,285 @@
+//! The one ordered history.
+//!
+//! Every entry gets its place in the transaction that writes it, and there is one writer: what a reader has seen
+//! up to a place is all there is up to it. An event of a machine whose run waits for its kind makes that run due
+//! in the same transaction, so that no wake-up is lost between the two.
+
+use crate::column::{from_json, nanos, parse, signed, timestamp, to_json, unsigned};
+use crate::writer::Tx;
+use crate::{Store, StoreError};
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tracing::warn;
+use types::event::{Event, NewEvent};
+use types::{MachineId, RunId};
+
+/// The largest `data` of an event, in bytes of JSON. The history says what happened; contents belong elsewhere.
+pub(crate) const MAX_EVENT_BYTES: usize = 64 << 10;
+/// Recorded events that may wait to be written: the packets of some thousand machines that boot at once.
+const RECORDED: usize = 8192;
+/// Recorded events in one transaction.
+const RECORDED_BATCH: usize = 1024;
+/// Pause before recorded events are tried again that could not be written, when nothing else is.
+const RETRY: Duration = Duration::from_secs(1);
+/// The kind of the entry that says how many recorded events were dropped. Data: count.
+const DROPPED: &str = "history.dropped";
+
+/// Which entries of the history.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Of this machine.
+    pub machine: Option<MachineId>,
+    /// Of this run.
+    pub run: Option<RunId>,
+    /// Whose kind begins with one of these; all when empty.
+    pub kinds: Vec<String>,
+    /// After this entry.
+    pub after: Option<u64>,
+    /// Before this entry. Without `after` the newest are given, else the oldest; always in order.
+    pub before: Option<u64>,
+}
+
+impl Store {
+    /// Puts an event on record with the next write, without waiting. One that finds the queue full, or is too
+    /// large, is dropped; the history says how many were.
+    pub fn record(&self, event: NewEvent) {
+        self.inner.recorder.record(event);
+    }
+
+    /// Puts events on record, all or none. Durable when it returns; gives the place of the last.
+    pub async fn append(&self, events: Vec<NewEvent>) -> Result<u64, StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                for event in &events {
+                    tx.append(event).await?;
+                }
+                last_seq(&mut tx.connection).await
+            })
+        })
+        .await
+    }
+
+    /// Entries of the history in their order, `limit` at most.
+    pub async fn events(&self, filter: &EventFilter, limit: usize) -> Result<Vec<Event>, StoreError> {
+        let newest = filter.before.is_some() && filter.after.is_none();
+        let mut query = QueryBuilder::<Sqlite>::new("SELECT seq, at, kind, machine, run, actor, data FROM events");
+        query.push(" WHERE seq > ").push_bind(signed(filter.after.unwrap_or(0)));
+        query.push(" AND seq < ").push_bind(signed(filter.before.unwrap_or(u64::MAX)));
+        if let Some(machine) = filter.machine {
+            query.push(" AND machine = ").push_bind(machine.to_string());
+        }
+        if let Some(run) = filter.run {
+            query.push(" AND run = ").push_bind(run.to_string());
+        }
+        if !filter.kinds.is_empty() {
+            query.push(" AND EXISTS (SELECT 1 FROM json_each(").push_bind(to_json(&filter.kinds));
+            query.push(") WHERE substr(kind, 1, length(value)) = value)");
+        }
+        query.push(if newest { " ORDER BY seq DESC" } else { " ORDER BY seq" });
+        query.push(" LIMIT ").push_bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        let rows = query.build().fetch_all(self.reader()).await?;
+        let mut events = rows.iter().map(read_event).collect::<Result<Vec<_>, _>>()?;
+        if newest {
+            events.reverse();
+        }
+        Ok(events)
+    }
+
+    /// The place of the last entry: level triggered.
+    pub fn last_seq(&self) -> watch::Receiver<u64> {
+        self.inner.signals.last_seq.subscribe()
+    }
+}
+
+fn read_event(row: &SqliteRow) -> Result<Event, StoreError> {
+    let seq: i64 = row.try_get("seq")?;
+    let what = || format!("history entry {seq}");
+    let machine: Option<String> = row.try_get("machine")?;
+    let run: Option<String> = row.try_get("run")?;
+    Ok(Event {
+        seq: unsigned(seq),
+        at: timestamp(row.try_get("at")?),
+        kind: row.try_get("kind")?,
+        machine: machine.map(|id| parse(&id, what)).transpose()?,
+        run: run.map(|id| parse(&id, what)).transpose()?,
+        actor: row.try_get("actor")?,
+        data: from_json(row.try_get("data")?, what)?,
+    })
+}
+
+/// The place of the last entry there ever was.
+pub(crate) async fn last_seq(connection: &mut SqliteConnection) -> Result<u64, StoreError> {
+    let seq: Option<i64> =
+        sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetch_optional(connection).await?;
+    Ok(unsigned(seq.unwrap_or(0)))
+}
+
+/// Refuses what is too large for the history.
+pub(crate) fn check_size(what: &'static str, json: &str) -> Result<(), StoreError> {
+    if json.len() > MAX_EVENT_BYTES {
+        return Err(StoreError::TooLarge { what, size: json.len(), limit: MAX_EVENT_BYTES });
+    }
+    Ok(())
+}
+
+impl Tx {
+    /// Puts an event on record, and wakes the run that waits for it.
+    pub(crate) async fn append(&mut self, event: &NewEvent) -> Result<(), StoreError> {
+        let data = to_json(&event.data);
+        check_size("an event", &data)?;
+        self.insert_event(event, data).await?;
+        if let Some(machine) = event.machine {
+            self.wake(machine, &event.kind).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts an event on record whose data is `data`.
+    pub(crate) async fn insert_event(&mut self, event: &NewEvent, data: String) -> Result<(), StoreError> {
+        let inserted =
+            sqlx::query("INSERT INTO events (at, kind, machine, run, actor, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+                .bind(nanos(event.at))
+                .bind(event.kind.clone())
+                .bind(event.machine.map(|id| id.to_string()))
+                .bind(event.run.map(|id| id.to_string()))
+                .bind(event.actor.clone())
+                .bind(data)
+                .execute(&mut self.connection)
+                .await?;
+        self.effects.last_seq = Some(unsigned(inserted.last_insert_rowid()));
+        Ok(())
+    }
+
+    /// Makes the machine's run due if it waits for `kind`: for just that, or for all kinds below a word that
+    /// ends with a dot.
+    async fn wake(&mut self, machine: MachineId, kind: &str) -> Result<(), StoreError> {
+        let woken = sqlx::query(
+            "UPDATE runs SET wake_at = ?3, event_woke = 1
+             WHERE machine = ?1 AND ended IS NULL AND EXISTS (
+                 SELECT 1 FROM json_each(wake_on)
+                 WHERE value = ?2 OR (substr(value, -1) = '.' AND substr(?2, 1, length(value)) = value)
+             )",
+        )
+        .bind(machine.to_string())
+        .bind(kind.to_owned())
+        .bind(nanos(self.now()))
+        .execute(&mut self.connection)
+        .await?;
+        self.effects.due |= woken.rows_affected() > 0;
+        Ok(())
+    }
+
+    /// Whether one of `kinds` has happened to the machine after entry `seen`.
+    pub(crate) async fn happened_after(
+        &mut self,
+        machine: MachineId,
+        seen: u64,
+        kinds: &[String],
+    ) -> Result<bool, StoreError> {
+        if kinds.is_empty() {
+            return Ok(false);
+        }
+        let found: Option<i64> = sqlx::query_scalar(
+            "SELECT 1 FROM events
+             WHERE machine = ?1 AND seq > ?2 AND EXISTS (
+                 SELECT 1 FROM json_each(?3)
+                 WHERE value = kind OR (substr(value, -1) = '.' AND substr(kind, 1, length(value)) = value)
+             ) LIMIT 1",
+        )
+        .bind(machine.to_string())
+        .bind(signed(seen))
+        .bind(to_json(kinds))
+        .fetch_optional(&mut self.connection)
+        .await?;
+        Ok(found.is_some())
+    }
+}
+
+/// Where events are left that nobody waits for.
+pub(crate) struct Recorder {
+    queue: mpsc::Sender<NewEvent>,
+    dropped: Arc<AtomicU64>,
+}
+
+/// The writer's end of it.
+pub(crate) struct Recorded {
+    queue: mpsc::Receiver<NewEvent>,
+    dropped: Arc<AtomicU64>,
+    pending: Vec<NewEvent>,
+    /// The last transaction with them failed.
+    failed: bool,
+    /// How many dropped events the present transaction puts on record.
+    admitted: u64,
+}
+
+impl Recorder {
+    pub(crate) fn new() -> (Self, Recorded) {
+        let (sender, receiver) = mpsc::channel(RECORDED);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let recorder = Self { queue: sender, dropped: Arc::clone(&dropped) };
+        (recorder, Recorded { queue: receiver, dropped, pending: Vec::new(), failed: false, admitted: 0 })
+    }
+
+    fn record(&self, event: NewEvent) {
+        let fits = check_size("an event", &to_json(&event.data)).is_ok();
+        if !fits {
+            warn!(event.kind, "an event is too large for the history and is dropped");
+        }
+        if !fits || self.queue.try_send(event).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Recorded {
+    /// Returns when there is something to write.
+    pub(crate) async fn wait(&mut self) {
+        if self.failed {
+            return tokio::time::sleep(RETRY).await;
+        }
+        match self.queue.recv().await {
+            Some(event) => self.pending.push(event),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Takes what has come in.
+    pub(crate) fn collect(&mut self) {
+        while self.pending.len() < RECORDED_BATCH
+            && let Ok(event) = self.queue.try_recv()
+        {
+            self.pending.push(event);
+        }
+    }
+
+    pub(crate) fn has_some(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Writes them as part of a transaction. They stay until [`Recorded::written`].
+    pub(crate) async fn write(&mut self, tx: &mut Tx) -> Result<(), StoreError> {
+        self.failed = true;
+        for event in &self.pending {
+            tx.append(event).await?;
+        }
+        self.admitted = self.dropped.load(Ordering::Relaxed);
+        if self.admitted > 0 {
+            warn!(count = self.admitted, "events came in faster than they could be written; some are lost");
+            let data = serde_json::json!({ "count": self.admitted });
+            let (at, kind) = (tx.now(), DROPPED.to_owned());
+            tx.append(&NewEvent { at, kind, machine: None, run: None, actor: "store".to_owned(), data }).await?;
+        }
+        Ok(())
+    }
+
+    /// The transaction is durable.
+    pub(crate) fn written(&mut self) {
+        self.failed = false;
+        self.pending.clear();
+        self.dropped.fetch_sub(self.admitted, Ordering::Relaxed);
+        self.admitted = 0;
+    }
+}

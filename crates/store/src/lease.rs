@@ -1,0 +1,49 @@
+//! DHCP leases: one row per address, as the server's working copy has it.
+
+use crate::column::{from_word, nanos, parse, timestamp, word};
+use crate::{Store, StoreError};
+use dhcp::Lease;
+
+impl Store {
+    /// Every lease, to start from.
+    pub async fn load_leases(&self) -> Result<Vec<Lease>, StoreError> {
+        let rows: Vec<(String, String, String, i64, i64, Option<String>)> =
+            sqlx::query_as("SELECT address, mac, state, since, expires, hostname FROM dhcp_leases")
+                .fetch_all(self.reader())
+                .await?;
+        let read = |(address, mac, state, since, expires, hostname): (String, String, String, i64, i64, _)| {
+            let what = || format!("the lease of {address}");
+            Ok(Lease {
+                address: parse(&address, what)?,
+                mac: parse(&mac, what)?,
+                state: from_word(&state, what)?,
+                since: timestamp(since),
+                expires: timestamp(expires),
+                hostname,
+            })
+        };
+        rows.into_iter().map(read).collect()
+    }
+
+    /// Keeps a lease in place of what its address had. Durable when it returns; many share one flush.
+    pub async fn commit_lease(&self, lease: Lease) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                sqlx::query(
+                    "INSERT OR REPLACE INTO dhcp_leases (address, mac, state, since, expires, hostname)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                )
+                .bind(lease.address.to_string())
+                .bind(lease.mac.to_string())
+                .bind(word(lease.state))
+                .bind(nanos(lease.since))
+                .bind(nanos(lease.expires))
+                .bind(lease.hostname)
+                .execute(&mut tx.connection)
+                .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+}

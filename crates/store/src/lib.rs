@@ -1,0 +1,38 @@
+//! All SQL: objects, runs, tasks, tokens, address leases, and the one ordered history.
+//!
+//! A [`Store`] is one SQLite file. One task writes to it, and writes that come in together share one
+//! transaction and one flush to disk, each in a savepoint of its own: what a caller was told is durable, and a
+//! write that fails leaves nothing behind and takes nothing else with it. Reads go to a pool beside it.
+//! Decisions are elsewhere: the store keeps what it is given, and refuses what would contradict it.
+
+mod apply;
+mod column;
+mod error;
+mod history;
+mod key;
+mod kinds;
+mod lease;
+mod machine;
+mod object;
+mod open;
+mod run;
+mod run_store;
+mod seal;
+mod signals;
+mod task;
+mod token;
+mod writer;
+
+pub use apply::{Applied, ApplyError, Change, Document};
+pub use error::{OpenError, PushCommandError, StartRunError, StoreError};
+pub use history::EventFilter;
+pub use key::{EncryptionKey, KeyError};
+pub use kinds::{
+    Bmcs, BootEnvs, Images, Machine, Machines, NoStatus, ObjectKind, Reservations, Subnets, Templates, Workflows,
+};
+pub use machine::NewMachine;
+pub use object::Selector;
+pub use open::{Store, StoreOptions};
+pub use run::RunFilter;
+pub use task::{TaskRow, TaskState};
+pub use token::Grant;

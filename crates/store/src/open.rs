@@ -1,0 +1,193 @@
+//! Opening and closing.
+
+use crate::history::{self, Recorder};
+use crate::seal::Sealer;
+use crate::signals::Signals;
+use crate::token;
+use crate::writer::{Tx, Writer};
+use crate::{EncryptionKey, OpenError, StoreError};
+use futures_util::future::BoxFuture;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, SqlSafeStr, SqliteConnection, SqlitePool};
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use workflow::ports::Clock;
+
+/// Migrations in order. One that was released never changes.
+const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "initial", include_str!("../migrations/sqlite/0001_initial.sql"))];
+/// Reads at the same time. They are short and come from memory; more would wait for the processors.
+const READERS: u32 = 4;
+/// How long one connection waits for another's lock. The only other writer is a checkpoint or a person's shell.
+const BUSY: Duration = Duration::from_secs(5);
+/// How long a server waits for the one before it to let go of the file: longer than a clean shutdown's last writes.
+const LOCK_TRIES: u32 = 100;
+/// Pause between tries.
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+/// What is sealed with the key to know it again.
+const KEY_CHECK: &str = "the key fits";
+
+/// Where the store is and what it needs.
+#[derive(Clone)]
+pub struct StoreOptions {
+    /// The database file; made when there is none.
+    pub path: PathBuf,
+    /// What secrets are encrypted with.
+    pub key: EncryptionKey,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Everything durable. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// What all clones share. The last one to go lets go of the file.
+pub(crate) struct Inner {
+    pub(crate) writer: Writer,
+    pub(crate) recorder: Recorder,
+    pub(crate) signals: Arc<Signals>,
+    pub(crate) sealer: Arc<Sealer>,
+    pub(crate) clock: Arc<dyn Clock>,
+    reader: SqlitePool,
+    writing: Mutex<Option<JoinHandle<()>>>,
+    _lock: File,
+}
+
+impl Store {
+    /// Opens the store, brings its schema up to date, and takes every run back from servers that are gone.
+    ///
+    /// # Errors
+    /// When another server has it open, or it cannot be read.
+    pub async fn open(options: StoreOptions) -> Result<Self, OpenError> {
+        let StoreOptions { path, key, clock } = options;
+        let lock = lock(&path).await?;
+        make_private(&path).map_err(|source| OpenError::File { path: path.clone(), source })?;
+        let sealer = Arc::new(Sealer::new(&key));
+        let database = |source| OpenError::Database { path: path.clone(), source };
+        let load = |source| OpenError::Load { path: path.clone(), source };
+
+        let connect = SqliteConnectOptions::new().filename(&path).foreign_keys(true).busy_timeout(BUSY);
+        let to_write = connect.clone().journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+        let mut connection = SqliteConnection::connect_with(&to_write).await.map_err(database)?;
+        migrate(&mut connection, &path).await?;
+        check_key(&mut connection, &sealer, &path).await?;
+        take_runs_back(&mut connection).await.map_err(load)?;
+        let last_seq = history::last_seq(&mut connection).await.map_err(load)?;
+        let command_seq = last_command(&mut connection).await.map_err(database)?;
+        let tokens = token::load(&mut connection, clock.now()).await.map_err(load)?;
+        let signals = Arc::new(Signals::new(last_seq, command_seq, tokens));
+
+        let reader = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(connect.read_only(true));
+        let tx = Tx::new(connection, Arc::clone(&sealer), Arc::clone(&clock));
+        let (writer, recorder, writing) = Writer::start(tx, Arc::clone(&signals));
+        let writing = Mutex::new(Some(writing));
+        Ok(Self { inner: Arc::new(Inner { writer, recorder, signals, sealer, clock, reader, writing, _lock: lock }) })
+    }
+
+    /// Writes what is queued and closes the file. Later writes, by clones, are refused.
+    pub async fn close(self) {
+        self.inner.writer.close().await;
+        let writing = self.inner.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        if let Some(Err(ended)) = match writing {
+            Some(writing) => Some(writing.await),
+            None => None,
+        } {
+            tracing::error!(error = %ended, "the writing task did not end by itself");
+        }
+        self.inner.reader.close().await;
+    }
+
+    /// Where reads go.
+    pub(crate) fn reader(&self) -> &SqlitePool {
+        &self.inner.reader
+    }
+
+    /// See [`Writer::write`].
+    pub(crate) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.inner.writer.write(work).await
+    }
+}
+
+/// Makes sure that no other server has the file: leases on runs are void when a server starts, which would be
+/// wrong beside one that still holds them.
+async fn lock(path: &Path) -> Result<File, OpenError> {
+    let path = with_suffix(path, ".lock");
+    let failed = |source| OpenError::File { path: path.clone(), source };
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(failed)?;
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(LOCK_PAUSE).await,
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+    }
+    Err(OpenError::InUse { path })
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Makes the database file, and makes it its owner's alone. SQLite gives the files beside it the same mode.
+fn make_private(path: &Path) -> io::Result<()> {
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))
+}
+
+async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
+    let migration = |(version, name, sql): (i64, &'static str, &'static str)| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    let migrator = Migrator::with_migrations(MIGRATIONS.into_iter().map(migration).collect());
+    let path = path.to_owned();
+    migrator.run(connection).await.map_err(|source| match source {
+        MigrateError::VersionMissing(version) => OpenError::Newer { path, version },
+        source => OpenError::Migrate { path, source },
+    })
+}
+
+/// Knows the key again that the file's secrets were sealed with.
+async fn check_key(connection: &mut SqliteConnection, sealer: &Sealer, path: &Path) -> Result<(), OpenError> {
+    const PLACE: &str = "meta/key_check";
+    let database = |source| OpenError::Database { path: path.to_owned(), source };
+    let stored: Option<String> = sqlx::query_scalar("SELECT value FROM meta WHERE key = 'key_check'")
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(database)?;
+    if let Some(stored) = stored {
+        let opened = sealer.open(&stored, PLACE).map_err(|_| OpenError::WrongKey { path: path.to_owned() })?;
+        return if opened.as_str() == KEY_CHECK { Ok(()) } else { Err(OpenError::WrongKey { path: path.to_owned() }) };
+    }
+    let sealed = sealer.seal(KEY_CHECK, PLACE).map_err(|source| OpenError::Load { path: path.to_owned(), source })?;
+    let insert = sqlx::query("INSERT INTO meta (key, value) VALUES ('key_check', ?1)").bind(sealed);
+    insert.execute(connection).await.map_err(database)?;
+    Ok(())
+}
+
+/// Voids every lease. Whoever held one is gone, since the file is locked; what it was at is due now.
+async fn take_runs_back(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    sqlx::query("UPDATE runs SET epoch = epoch + 1, lease_until = NULL WHERE lease_until IS NOT NULL")
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn last_command(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
+    let query = sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'run_commands'");
+    Ok(query.fetch_optional(connection).await?.unwrap_or(0))
+}

@@ -1,0 +1,73 @@
+//! What a commit tells those who wait, once it is durable.
+
+use crate::token::TokenCache;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use tokio::sync::{Notify, watch};
+use types::MachineId;
+
+/// Machines share this many signals for tasks: enough that ten thousand waiting agents are woken forty at a
+/// time, few enough to make at start.
+const TASK_SIGNALS: usize = 256;
+
+/// The signals of one store. All are level triggered: the value says what is so, not that something happened.
+pub(crate) struct Signals {
+    pub(crate) last_seq: watch::Sender<u64>,
+    pub(crate) command_seq: watch::Sender<i64>,
+    pub(crate) due: Arc<Notify>,
+    pub(crate) tokens: TokenCache,
+    tasks: Vec<watch::Sender<u64>>,
+}
+
+/// What a transaction has done that others wait for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Effects {
+    /// The place of the last event written.
+    pub(crate) last_seq: Option<u64>,
+    /// The place of the last command written.
+    pub(crate) command_seq: Option<i64>,
+    /// A run may have become due.
+    pub(crate) due: bool,
+    /// Machines whose agents may have something to do.
+    pub(crate) tasks: Vec<MachineId>,
+    /// Tokens made and unmade, in order.
+    pub(crate) tokens: Vec<crate::token::TokenChange>,
+}
+
+impl Signals {
+    pub(crate) fn new(last_seq: u64, command_seq: i64, tokens: TokenCache) -> Self {
+        Self {
+            last_seq: watch::Sender::new(last_seq),
+            command_seq: watch::Sender::new(command_seq),
+            due: Arc::new(Notify::new()),
+            tokens,
+            tasks: (0..TASK_SIGNALS).map(|_| watch::Sender::new(0)).collect(),
+        }
+    }
+
+    /// Tells everybody.
+    pub(crate) fn publish(&self, effects: Effects) {
+        let Effects { last_seq, command_seq, due, tasks, tokens } = effects;
+        self.tokens.take_over(tokens);
+        if let Some(seq) = last_seq {
+            self.last_seq.send_replace(seq);
+        }
+        if let Some(seq) = command_seq {
+            self.command_seq.send_replace(seq);
+        }
+        for machine in tasks {
+            self.task_signal(machine).send_modify(|changes| *changes = changes.wrapping_add(1));
+        }
+        if due {
+            self.due.notify_one();
+        }
+    }
+
+    /// The signal for tasks of `machine`.
+    pub(crate) fn task_signal(&self, machine: MachineId) -> &watch::Sender<u64> {
+        let mut hasher = DefaultHasher::new();
+        machine.hash(&mut hasher);
+        let index = usize::try_from(hasher.finish() % TASK_SIGNALS as u64).expect("less than TASK_SIGNALS");
+        &self.tasks[index]
+    }
+}

@@ -1,0 +1,176 @@
+//! Tokens: random texts that stand for a right. Only their hashes are kept.
+//!
+//! A token has 256 random bits, so that one SHA-256 is enough: there is nothing to guess. The valid ones are
+//! held in memory, since every request of every agent asks for one.
+
+use crate::column::{from_json, nanos, timestamp, to_json};
+use crate::{Store, StoreError};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use sqlx::SqliteConnection;
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+use types::{MacAddr, MachineId, Name, RunId, Secret, Timestamp};
+use uuid::Uuid;
+
+/// What the holder of a token may do.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "for", rename_all = "snake_case")]
+pub enum Grant {
+    /// Everything a person may.
+    User {
+        /// Whose.
+        name: Name,
+    },
+    /// Register the machine that has this card.
+    Registration {
+        /// The card.
+        mac: MacAddr,
+    },
+    /// Be the machine's agent during one boot.
+    Agent {
+        /// The machine.
+        machine: MachineId,
+        /// The kernel's boot id.
+        boot_id: Uuid,
+    },
+    /// Say that the installed system is up.
+    CallHome {
+        /// The machine.
+        machine: MachineId,
+        /// The run that installed it.
+        run: RunId,
+    },
+}
+
+type Hash = [u8; 32];
+
+/// The valid tokens, by hash.
+#[derive(Default)]
+pub(crate) struct TokenCache(RwLock<HashMap<Hash, Held>>);
+
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    grant: Grant,
+    expires: Option<Timestamp>,
+}
+
+/// What a transaction did to the tokens.
+#[derive(Debug, Clone)]
+pub(crate) enum TokenChange {
+    Issued(Hash, Held),
+    Revoked(Hash),
+    /// Those that had expired by then are forgotten.
+    Expired(Timestamp),
+}
+
+impl TokenCache {
+    /// Takes over what has become durable.
+    pub(crate) fn take_over(&self, changes: Vec<TokenChange>) {
+        if changes.is_empty() {
+            return;
+        }
+        let mut tokens = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        for change in changes {
+            match change {
+                TokenChange::Issued(hash, held) => {
+                    tokens.insert(hash, held);
+                }
+                TokenChange::Revoked(hash) => {
+                    tokens.remove(&hash);
+                }
+                TokenChange::Expired(now) => tokens.retain(|_, held| held.is_valid(now)),
+            }
+        }
+    }
+
+    fn find(&self, hash: &Hash, now: Timestamp) -> Option<Grant> {
+        let tokens = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        tokens.get(hash).filter(|held| held.is_valid(now)).map(|held| held.grant.clone())
+    }
+
+    fn hashes_of(&self, meant: impl Fn(&Grant) -> bool) -> Vec<Hash> {
+        let tokens = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        tokens.iter().filter(|(_, held)| meant(&held.grant)).map(|(hash, _)| *hash).collect()
+    }
+}
+
+impl Held {
+    fn is_valid(&self, now: Timestamp) -> bool {
+        self.expires.is_none_or(|expires| now < expires)
+    }
+}
+
+fn hash(token: &str) -> Hash {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+/// The tokens that are valid at `now`.
+pub(crate) async fn load(connection: &mut SqliteConnection, now: Timestamp) -> Result<TokenCache, StoreError> {
+    let rows: Vec<(Vec<u8>, String, Option<i64>)> =
+        sqlx::query_as("SELECT hash, grant_, expires FROM tokens WHERE expires IS NULL OR expires > ?1")
+            .bind(nanos(now))
+            .fetch_all(connection)
+            .await?;
+    let mut tokens = HashMap::with_capacity(rows.len());
+    for (hash, grant, expires) in rows {
+        let what = || "a token".to_owned();
+        let hash = Hash::try_from(hash).map_err(|_| StoreError::Corrupt { what: what() })?;
+        tokens.insert(hash, Held { grant: from_json(&grant, what)?, expires: expires.map(timestamp) });
+    }
+    Ok(TokenCache(RwLock::new(tokens)))
+}
+
+impl Store {
+    /// A new token for `grant`, good until `expires`. It cannot be shown again.
+    pub async fn issue_token(&self, grant: Grant, expires: Option<Timestamp>) -> Result<Secret, StoreError> {
+        let token = BASE64_URL_SAFE_NO_PAD.encode(self.inner.sealer.random::<32>()?);
+        let hash = hash(&token);
+        self.write(move |tx| {
+            Box::pin(async move {
+                let now = tx.now();
+                sqlx::query("DELETE FROM tokens WHERE expires <= ?1")
+                    .bind(nanos(now))
+                    .execute(&mut tx.connection)
+                    .await?;
+                sqlx::query("INSERT INTO tokens (hash, grant_, expires) VALUES (?1, ?2, ?3)")
+                    .bind(hash.to_vec())
+                    .bind(to_json(&grant))
+                    .bind(expires.map(nanos))
+                    .execute(&mut tx.connection)
+                    .await?;
+                tx.effects.tokens.push(TokenChange::Expired(now));
+                tx.effects.tokens.push(TokenChange::Issued(hash, Held { grant, expires }));
+                Ok::<_, StoreError>(())
+            })
+        })
+        .await?;
+        Ok(Secret::new(token))
+    }
+
+    /// What the token is good for now, if anything. Answered from memory.
+    pub fn check_token(&self, token: &str) -> Option<Grant> {
+        self.inner.signals.tokens.find(&hash(token), self.inner.clock.now())
+    }
+
+    /// Makes every token void whose grant is meant. Gives how many.
+    pub async fn revoke_tokens(&self, meant: impl Fn(&Grant) -> bool + Send + 'static) -> Result<usize, StoreError> {
+        let hashes = self.inner.signals.tokens.hashes_of(meant);
+        self.write(move |tx| {
+            Box::pin(async move {
+                let count = hashes.len();
+                for hash in hashes {
+                    sqlx::query("DELETE FROM tokens WHERE hash = ?1")
+                        .bind(hash.to_vec())
+                        .execute(&mut tx.connection)
+                        .await?;
+                    tx.effects.tokens.push(TokenChange::Revoked(hash));
+                }
+                Ok(count)
+            })
+        })
+        .await
+    }
+}

@@ -1,0 +1,194 @@
+//! The one task that writes, and how writes share a transaction.
+//!
+//! What is queued when the task comes back from the disk is done together: one transaction, a savepoint for
+//! each write, one flush. Answers go out after the flush, so that a caller is never told what a power cut could
+//! take back. Writes must not wait for anything but the database, because every other write waits for them.
+
+use crate::StoreError;
+use crate::history::{Recorded, Recorder};
+use crate::seal::Sealer;
+use crate::signals::{Effects, Signals};
+use futures_util::future::BoxFuture;
+use sqlx::SqliteConnection;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, warn};
+use types::Timestamp;
+use workflow::ports::Clock;
+
+/// Writes that may wait. One that finds the queue full is refused at once: its caller can try again, and knows
+/// better than a queue whether it still wants to.
+const QUEUE: usize = 4096;
+/// Writes in one transaction: enough to make the flush a small part of each, few enough (some 50 ms) that the
+/// first is not kept waiting for long.
+const BATCH: usize = 256;
+
+/// What a write works with.
+pub(crate) struct Tx {
+    pub(crate) connection: SqliteConnection,
+    pub(crate) effects: Effects,
+    pub(crate) sealer: Arc<Sealer>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Tx {
+    pub(crate) fn new(connection: SqliteConnection, sealer: Arc<Sealer>, clock: Arc<dyn Clock>) -> Self {
+        Self { connection, effects: Effects::default(), sealer, clock }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    async fn execute(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        sqlx::query(sql).execute(&mut self.connection).await?;
+        Ok(())
+    }
+}
+
+/// Tells a caller how it went, once it is known whether the transaction was.
+type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+/// A write that has been run and is not committed yet.
+struct Ran {
+    keep: bool,
+    answer: Answer,
+}
+
+type Job = Box<dyn for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Ran> + Send>;
+
+enum Request {
+    Write(Job),
+    Close,
+}
+
+/// The way to the writing task.
+#[derive(Clone)]
+pub(crate) struct Writer {
+    queue: mpsc::Sender<Request>,
+}
+
+impl Writer {
+    /// Starts the writing task over `tx`.
+    pub(crate) fn start(tx: Tx, signals: Arc<Signals>) -> (Self, Recorder, tokio::task::JoinHandle<()>) {
+        let (queue, requests) = mpsc::channel(QUEUE);
+        let (recorder, recorded) = Recorder::new();
+        let task = tokio::spawn(WriterTask { tx, signals, requests, recorded }.run());
+        (Self { queue }, recorder, task)
+    }
+
+    /// Does `work` in a transaction. It is durable when this returns Ok, and has not happened when it returns
+    /// an error.
+    pub(crate) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (sender, receiver) = oneshot::channel();
+        let job: Job = Box::new(move |tx| {
+            Box::pin(async move {
+                let result = work(tx).await;
+                let keep = result.is_ok();
+                let answer: Answer = Box::new(move |committed| {
+                    // Nobody listens any more when the caller has given up; what was written stays.
+                    let _unheard = sender.send(committed.map_err(E::from).and(result));
+                });
+                Ran { keep, answer }
+            })
+        });
+        self.queue.try_send(Request::Write(job)).map_err(|refused| {
+            E::from(StoreError::Unavailable(match refused {
+                mpsc::error::TrySendError::Full(_) => format!("{QUEUE} writes are waiting already"),
+                mpsc::error::TrySendError::Closed(_) => "the store is closed".to_owned(),
+            }))
+        })?;
+        let dropped = || E::from(StoreError::Unavailable("the transaction was given up".to_owned()));
+        receiver.await.unwrap_or_else(|_| Err(dropped()))
+    }
+
+    /// Asks the task to write what is queued and end.
+    pub(crate) async fn close(&self) {
+        // The only way this fails is that the task has ended already.
+        let _ended = self.queue.send(Request::Close).await;
+    }
+}
+
+struct WriterTask {
+    tx: Tx,
+    signals: Arc<Signals>,
+    requests: mpsc::Receiver<Request>,
+    recorded: Recorded,
+}
+
+impl WriterTask {
+    async fn run(mut self) {
+        let mut queued = Vec::with_capacity(BATCH);
+        loop {
+            let open = tokio::select! {
+                count = self.requests.recv_many(&mut queued, BATCH) => count > 0,
+                () = self.recorded.wait(), if !self.requests.is_closed() => true,
+            };
+            let mut jobs = Vec::with_capacity(queued.len());
+            for request in queued.drain(..) {
+                match request {
+                    Request::Write(job) => jobs.push(job),
+                    Request::Close => self.requests.close(),
+                }
+            }
+            self.recorded.collect();
+            if !jobs.is_empty() || self.recorded.has_some() {
+                self.commit(jobs).await;
+            }
+            if !open {
+                break;
+            }
+        }
+        let Tx { connection, .. } = self.tx;
+        if let Err(error) = sqlx::Connection::close(connection).await {
+            warn!(%error, "the database was not closed cleanly; it is checked at the next start");
+        }
+    }
+
+    /// Does the jobs in one transaction and answers them all.
+    async fn commit(&mut self, jobs: Vec<Job>) {
+        let mut answers = Vec::with_capacity(jobs.len());
+        let committed = match self.transact(jobs, &mut answers).await {
+            Ok(()) => {
+                self.recorded.written();
+                self.signals.publish(std::mem::take(&mut self.tx.effects));
+                Ok(())
+            }
+            Err(failure) => {
+                error!(error = %failure, writes = answers.len(), "a transaction failed; nothing of it was written");
+                self.tx.effects = Effects::default();
+                // There is no transaction to roll back when SQLite has done so itself (a full disk, an I/O error).
+                let _rolled_back = self.tx.execute("ROLLBACK").await;
+                Err(match failure {
+                    StoreError::Unavailable(_) => failure,
+                    other => StoreError::Unavailable(other.to_string()),
+                })
+            }
+        };
+        for answer in answers {
+            answer(committed.clone());
+        }
+    }
+
+    async fn transact(&mut self, jobs: Vec<Job>, answers: &mut Vec<Answer>) -> Result<(), StoreError> {
+        self.tx.execute("BEGIN IMMEDIATE").await?;
+        self.recorded.write(&mut self.tx).await?;
+        for job in jobs {
+            let before = self.tx.effects.clone();
+            self.tx.execute("SAVEPOINT write").await?;
+            let Ran { keep, answer } = job(&mut self.tx).await;
+            answers.push(answer);
+            if !keep {
+                self.tx.execute("ROLLBACK TO write").await?;
+                self.tx.effects = before;
+            }
+            self.tx.execute("RELEASE write").await?;
+        }
+        self.tx.execute("COMMIT").await
+    }
+}
