@@ -1,16 +1,23 @@
 //! `cargo xtask`: the project's chores, one module each.
 
-#![expect(clippy::print_stdout, reason = "chores talk to the terminal")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "chores talk to the terminal")]
 
 mod agent_binary;
+mod cargo;
+mod check;
 mod command;
 mod debian;
 mod disk_image;
 mod fingerprint;
+mod fix;
 mod image;
+mod licences;
 mod maintenance_os;
 mod packages;
 mod place;
+mod setup;
+mod test;
+mod tidy;
 
 use clap::{Parser, Subcommand};
 
@@ -24,6 +31,22 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
+    /// Check format, lints, the rules of this code base and licences, exactly as CI does.
+    Check {
+        /// Only the crates with staged changes, and no licences: for git's pre-commit hook.
+        #[arg(long)]
+        staged: bool,
+    },
+    /// Run every test, after building what they need.
+    Test(test::Options),
+    /// Format, apply clippy's suggestions and write generated files again.
+    Fix,
+    /// Check the rules of this code base that no other tool knows.
+    Tidy,
+    /// Check every dependency's licence against deny.toml.
+    Licences,
+    /// Make git check every commit before it is made.
+    Setup,
     /// Install the operating system's packages that the other chores need, or print the command that does.
     SetupPackages,
     /// Build the kernel and initramfs that unknown machines boot, into target/boot.
@@ -34,6 +57,13 @@ enum Chore {
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().chore {
+        Chore::Check { staged: false } => check::run(),
+        Chore::Check { staged: true } => check::run_staged(),
+        Chore::Test(options) => test::run(&options),
+        Chore::Fix => fix::run(),
+        Chore::Tidy => tidy::run(),
+        Chore::Licences => licences::run(),
+        Chore::Setup => setup::run(),
         Chore::SetupPackages => packages::ensure_installed(),
         Chore::MaintenanceOs => {
             packages::ensure_installed()?;
@@ -43,7 +73,8 @@ fn main() -> anyhow::Result<()> {
         }
         Chore::Image => {
             packages::ensure_installed()?;
-            println!("{}", image::build()?.file.display());
+            let built = image::build()?;
+            println!("{} {}", built.file.display(), built.facts.digest);
             Ok(())
         }
     }
