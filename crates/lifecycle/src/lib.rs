@@ -8,8 +8,10 @@ mod boot;
 mod client;
 mod params;
 mod script;
+mod session;
 
 pub use boot::{BootDecision, BootFacts, BootReason, BootTarget, MachineFacts, decide_boot};
 pub use client::{BootOffer, BootServer, Client, ClientArch, LoaderFiles, Program, boot_offer};
 pub use params::{Layer, Resolved, resolve_params};
-pub use script::{BootEnvFiles, ScriptError, boot_script, no_boot_script};
+pub use script::{BootEnvFiles, ScriptError, boot_script, no_boot_script, wait_script};
+pub use session::{BootRequest, boot_sessions};

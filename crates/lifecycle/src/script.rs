@@ -97,6 +97,20 @@ pub fn boot_script(files: &BootEnvFiles, mac: MacAddr, server_url: &str) -> Resu
     Ok(script)
 }
 
+/// The script for a machine whose environment cannot be booted now: it waits and asks again, since what is on
+/// its disk may be half of something.
+///
+/// # Errors
+/// When the server's URL cannot be put into a script.
+pub fn wait_script(env: &Name, mac: MacAddr, server_url: &str) -> Result<String, ScriptError> {
+    check("server URL", server_url)?;
+    let own = format!("{server_url}/boot/{}", mac.dashed());
+    Ok(format!(
+        "#!ipxe\n:again\necho Slipway: {env} is not available, asking again in {RETRY_SECONDS} seconds\n\
+         sleep {RETRY_SECONDS}\nchain --replace {own}/script.ipxe || goto again\n"
+    ))
+}
+
 /// The script that leads a machine to its own disk.
 ///
 /// PC BIOS does not reliably go on to the next device when a ROM returns, so the disk is started from here.

@@ -1,0 +1,134 @@
+//! Boot sessions: what one power-on of a machine asked for, from its first packet to its last file.
+//!
+//! Nobody tells us when a machine is switched on. But firmware begins with a DHCPDISCOVER that names its
+//! architecture (RFC 4578 §2.1), and does so again only when it begins anew: a new session starts where such a
+//! message follows anything that only comes later in a boot.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use types::Timestamp;
+use types::event::{Event, kind};
+
+/// One thing that a booting machine asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BootRequest {
+    /// When.
+    pub at: Timestamp,
+    /// `dhcp`, `tftp` or `http`.
+    pub by: String,
+    /// The message or the file.
+    pub request: String,
+    /// What it was given.
+    pub answer: String,
+}
+
+/// How far a session has come, by what was asked for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Firmware,
+    Loader,
+    Script,
+    System,
+}
+
+/// Groups the boot events of one network card, oldest first, into sessions.
+pub fn boot_sessions<'a>(events: impl IntoIterator<Item = &'a Event>) -> Vec<Vec<BootRequest>> {
+    let mut sessions: Vec<Vec<BootRequest>> = Vec::new();
+    let mut reached = Phase::System;
+    for event in events {
+        let Some((phase, request)) = read(event) else { continue };
+        let begins_anew = request.request == "discover" && phase < reached;
+        if sessions.is_empty() || begins_anew {
+            sessions.push(Vec::new());
+            reached = phase;
+        }
+        reached = reached.max(phase);
+        if let Some(session) = sessions.last_mut() {
+            session.push(request);
+        }
+    }
+    sessions
+}
+
+fn read(event: &Event) -> Option<(Phase, BootRequest)> {
+    let text = |name: &str| event.data.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let request =
+        |by: &str, request: String, answer: String| BootRequest { at: event.at, by: by.to_owned(), request, answer };
+    match event.kind.as_str() {
+        kind::BOOT_DHCP => {
+            let phase = match (event.data.get("arch"), event.data.get("ipxe")) {
+                (_, Some(Value::Bool(true))) => Phase::Loader,
+                (Some(arch), _) if !arch.is_null() => Phase::Firmware,
+                (_, _) => Phase::System,
+            };
+            let answer = [text("answer"), text("address"), text("filename")].join(" ");
+            Some((phase, request("dhcp", text("message"), answer.trim_end().to_owned())))
+        }
+        kind::BOOT_TFTP => Some((Phase::Firmware, request("tftp", text("path"), text("outcome")))),
+        kind::BOOT_HTTP => {
+            let status = event.data.get("status").map(Value::to_string).unwrap_or_default();
+            Some((Phase::Script, request("http", text("path"), status)))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn event(seq: u64, kind: &str, data: Value) -> Event {
+        let at = Timestamp::from_second(i64::try_from(seq).unwrap()).unwrap();
+        Event { seq, at, kind: kind.to_owned(), machine: None, run: None, actor: "test".to_owned(), data }
+    }
+
+    fn dhcp(seq: u64, message: &str, arch: Option<u16>, ipxe: bool) -> Event {
+        event(seq, kind::BOOT_DHCP, json!({"message": message, "answer": "ack", "arch": arch, "ipxe": ipxe}))
+    }
+
+    fn sizes(events: &[Event]) -> Vec<usize> {
+        boot_sessions(events).iter().map(Vec::len).collect()
+    }
+
+    #[test]
+    fn uefi_firmware_loader_and_system_are_one_session() {
+        let boot = |from: u64| {
+            vec![
+                dhcp(from, "discover", Some(7), false),
+                dhcp(from + 1, "request", Some(7), false),
+                event(from + 2, kind::BOOT_TFTP, json!({"path": "snponly.efi", "outcome": "sent"})),
+                dhcp(from + 3, "discover", Some(7), true),
+                dhcp(from + 4, "request", Some(7), true),
+                event(from + 5, kind::BOOT_HTTP, json!({"path": "/boot/x/script.ipxe", "status": 200})),
+                dhcp(from + 6, "discover", None, false),
+                dhcp(from + 7, "request", None, false),
+            ]
+        };
+        assert_eq!(sizes(&[boot(0), boot(10), boot(20)].concat()), [8, 8, 8]);
+    }
+
+    #[test]
+    fn bios_whose_rom_is_ipxe_begins_anew_with_its_first_message() {
+        let boot = |from: u64| {
+            vec![
+                dhcp(from, "discover", Some(0), true),
+                dhcp(from + 1, "discover", Some(0), true),
+                dhcp(from + 2, "request", Some(0), true),
+                event(from + 3, kind::BOOT_HTTP, json!({"path": "/boot/x/script.ipxe", "status": 200})),
+            ]
+        };
+        assert_eq!(sizes(&[boot(0), boot(10)].concat()), [4, 4]);
+    }
+
+    #[test]
+    fn renewals_of_a_running_system_do_not_begin_a_session() {
+        let events = [
+            dhcp(0, "discover", Some(0), true),
+            event(1, kind::BOOT_HTTP, json!({"path": "/boot/x/script.ipxe", "status": 200})),
+            dhcp(2, "request", None, false),
+            dhcp(3, "request", None, false),
+        ];
+        assert_eq!(sizes(&events), [4]);
+    }
+}
