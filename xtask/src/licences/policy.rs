@@ -56,7 +56,7 @@ fn table<'a>(item: Option<&'a Item>, name: &str) -> Result<&'a dyn TableLike> {
 fn texts(item: Option<&Item>, name: &str) -> Result<Vec<String>> {
     let array = item.and_then(Item::as_array).with_context(|| format!("deny.toml: {name} is no list"))?;
     let text = |value: &toml_edit::Value| value.as_str().map(str::to_owned);
-    array.iter().map(|value| text(value).with_context(|| format!("deny.toml: {name} has {value}, no text"))).collect()
+    array.iter().map(|value| text(value).with_context(|| format!("deny.toml: {name} is no list of texts"))).collect()
 }
 
 #[cfg(test)]

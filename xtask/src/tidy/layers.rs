@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 const LAYERS: &[&[&str]] = &[
     &["types"],
     &["dhcp", "ipmi", "lifecycle", "redfish", "template", "tftp", "workflow"],
-    &["artifact", "bmc", "content", "store", "wire"],
+    &["wire"],
+    &["artifact", "bmc", "content", "store"],
     &["agent", "api", "client", "netboot", "steps", "web"],
     &["server"],
     &["lab"],

@@ -112,8 +112,8 @@ mod tests {
     #[test]
     fn file_without_module_doc_is_refused() {
         assert_eq!(problems("crates/api/src/a.rs", "\nuse b::c;\n"), [2]);
-        assert_eq!(problems("crates/api/src/a.rs", "// SPDX-License-Identifier: Apache-2.0\n//! Text.\n"), []);
-        assert_eq!(problems("crates/api/src/a/tests.rs", "use super::*;\n"), []);
+        assert_eq!(problems("crates/api/src/a.rs", "// SPDX-License-Identifier: Apache-2.0\n//! Text.\n"), [0; 0]);
+        assert_eq!(problems("crates/api/src/a/tests.rs", "use super::*;\n"), [0; 0]);
     }
 
     #[test]
@@ -126,21 +126,21 @@ mod tests {
     fn sql_is_refused_outside_the_store() {
         let text = "//! Text.\nuse sqlx::Row;\nconst A: &str = \"\n  SELECT a\n  FROM b\";\nconst B: &str = \"select a disk\";";
         assert_eq!(problems("crates/api/src/a.rs", text), [2, 3]);
-        assert_eq!(problems("crates/store/src/a.rs", text), []);
+        assert_eq!(problems("crates/store/src/a.rs", text), [0; 0]);
     }
 
     #[test]
     fn status_codes_stay_at_the_edge() {
         let text = "//! Text.\nuse http::StatusCode;\n";
         assert_eq!(problems("crates/steps/src/a.rs", text), [2]);
-        assert_eq!(problems("crates/api/src/a.rs", text), []);
-        assert_eq!(problems("crates/server/tests/a.rs", text), []);
+        assert_eq!(problems("crates/api/src/a.rs", text), [0; 0]);
+        assert_eq!(problems("crates/server/tests/a.rs", text), [0; 0]);
     }
 
     #[test]
     fn pure_crates_open_no_sockets() {
         assert_eq!(problems("crates/tftp/src/a.rs", "//! Text.\nuse std::net::UdpSocket;\n"), [2]);
-        assert_eq!(problems("crates/tftp/src/a.rs", "//! Text.\nuse std::net::SocketAddr;\n"), []);
+        assert_eq!(problems("crates/tftp/src/a.rs", "//! Text.\nuse std::net::SocketAddr;\n"), [0; 0]);
     }
 
     #[test]
@@ -149,7 +149,7 @@ mod tests {
             "//! Text.\nfn f() { time::sleep(wait); }\n#[cfg(test)]\nmod tests {\nfn g() { time::sleep(wait); }\n}";
         assert_eq!(problems("crates/netboot/src/a.rs", text), [5]);
         assert_eq!(problems("crates/netboot/tests/a.rs", text), [2, 5]);
-        assert_eq!(problems("crates/netboot/tests/rig/mod.rs", text), []);
+        assert_eq!(problems("crates/netboot/tests/rig/mod.rs", text), [0; 0]);
     }
 
     #[test]

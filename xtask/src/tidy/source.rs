@@ -89,9 +89,10 @@ impl Source {
     }
 
     /// What kind of literal the quote after the code of this line opens.
-    fn literal_start(&mut self) -> Within {
-        let before = self.line().trim_end_matches('#');
-        let hashes = self.line().len() - before.len();
+    fn literal_start(&self) -> Within {
+        let line = self.code.last().map_or("", String::as_str);
+        let before = line.trim_end_matches('#');
+        let hashes = line.len() - before.len();
         if before.ends_with('r') { Within::RawText { hashes } } else { Within::Text }
     }
 
