@@ -3,3 +3,4 @@
 //! Only tests, `xtask` and the `slipway lab` command use it.
 
 pub mod power;
+pub mod redfish;
