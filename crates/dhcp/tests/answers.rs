@@ -38,7 +38,6 @@ impl Rig {
 
     fn with_reservations(reservations: &[ReservationSpec]) -> Self {
         let spec = SubnetSpec {
-            params: types::Params::new(),
             cidr: "10.77.0.0/24".parse().unwrap(),
             pool: Some(Pool { first: address(10), last: address(12) }),
             gateway: Some(address(254)),
@@ -47,6 +46,7 @@ impl Rig {
             lease: HumanDuration::from_secs(800),
             unknown: Default::default(),
             discovery_workflow: None,
+            params: Default::default(),
         };
         let subnet = Subnet::new("lab".parse().unwrap(), spec, SERVER, reservations);
         Self { subnet, leases: Leases::default(), boot: Boot::Nothing, now: 0 }

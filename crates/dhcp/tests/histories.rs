@@ -20,7 +20,6 @@ fn mac(number: u32) -> MacAddr {
 
 fn subnet(last: Ipv4Addr, reservations: &[ReservationSpec]) -> Subnet {
     let spec = SubnetSpec {
-        params: types::Params::new(),
         cidr: "10.0.0.0/16".parse().unwrap(),
         pool: Some(Pool { first: Ipv4Addr::new(10, 0, 0, 0), last }),
         gateway: Some(Ipv4Addr::new(10, 0, 0, 3)),
@@ -29,6 +28,7 @@ fn subnet(last: Ipv4Addr, reservations: &[ReservationSpec]) -> Subnet {
         lease: HumanDuration::from_secs(LEASE_SECONDS),
         unknown: Default::default(),
         discovery_workflow: None,
+        params: Default::default(),
     };
     Subnet::new("model".parse().unwrap(), spec, SERVER, reservations)
 }

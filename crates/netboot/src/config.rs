@@ -1,0 +1,76 @@
+//! Settings of the boot services.
+
+use lifecycle::{BootServer, LoaderFiles};
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use types::Timestamp;
+
+/// Settings of the boot services.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The port of plain HTTP on the boot networks, where [`crate::Netboot::http_routes`] is served.
+    pub http_port: u16,
+    /// Names of the loaders among the boot files.
+    pub loaders: LoaderFiles,
+    /// What TFTP clients may ask for.
+    pub tftp_limits: tftp::Limits,
+    /// TFTP transfers at a time; a request beyond it is not answered, and the client repeats it.
+    pub max_tftp_transfers: usize,
+    /// DHCP messages being answered at a time; one beyond it is dropped, and the client repeats it.
+    pub max_dhcp_messages: usize,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            http_port: 8080,
+            loaders: LoaderFiles::default(),
+            tftp_limits: tftp::Limits::default(),
+            max_tftp_transfers: 2000,
+            max_dhcp_messages: 4096,
+            clock: Clock::default(),
+        }
+    }
+}
+
+impl Config {
+    /// How clients of the network in which we have `address` find us.
+    pub fn boot_server(&self, address: Ipv4Addr) -> BootServer {
+        let url = match self.http_port {
+            80 => format!("http://{address}"),
+            port => format!("http://{address}:{port}"),
+        };
+        BootServer { url, loaders: self.loaders.clone() }
+    }
+}
+
+/// Tells the time.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+
+impl Clock {
+    /// A clock that `now` drives.
+    pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        (self.0)()
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::new(Timestamp::now)
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
+}

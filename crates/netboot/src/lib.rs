@@ -1,0 +1,82 @@
+//! The sockets around DHCP, TFTP and HTTP boot.
+//!
+//! Decisions are made elsewhere: `dhcp` and `tftp` say what a packet is answered with, `lifecycle` says what a
+//! machine boots. What is stored is behind [`BootBackend`]. Here is the waiting: nothing on the boot path waits
+//! for a disk but the lease before its ACK, and no lock is held over a wait.
+
+mod backend;
+mod book;
+mod committer;
+mod config;
+mod cpio;
+mod dhcp_server;
+mod event;
+mod files;
+mod http_routes;
+mod namespace;
+mod serve;
+mod tftp_server;
+
+pub use backend::{AgentBoot, BackendError, BootBackend};
+pub use book::LeaseBook;
+pub use config::{Clock, Config};
+pub use cpio::agent_config_archive;
+pub use dhcp_server::{DhcpListener, ListenDhcp};
+pub use files::{BootFiles, FileSource, FolderError};
+pub use serve::{FileFailure, Validators, serve_file};
+pub use tftp_server::TftpListener;
+
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// The boot services over one backend.
+#[derive(Clone)]
+pub struct Netboot {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    backend: Arc<dyn BootBackend>,
+    config: Config,
+    book: LeaseBook,
+    committer: committer::Committer,
+}
+
+impl Netboot {
+    /// Reads the leases and is ready to serve.
+    ///
+    /// # Errors
+    /// When the leases cannot be read: without them addresses would be given twice.
+    pub async fn start(backend: Arc<dyn BootBackend>, config: Config) -> Result<Self, BackendError> {
+        let book = LeaseBook::load(&backend.subnets(), backend.load_leases().await?);
+        let committer = committer::Committer::start(Arc::clone(&backend));
+        Ok(Self { inner: Arc::new(Inner { backend, config, book, committer }) })
+    }
+
+    /// The leases as they are now.
+    pub fn leases(&self) -> &LeaseBook {
+        &self.inner.book
+    }
+
+    /// Answers DHCP until `stop`. One listener per interface.
+    ///
+    /// # Errors
+    /// When the socket fails for good.
+    pub async fn serve_dhcp(&self, listener: DhcpListener, stop: CancellationToken) -> std::io::Result<()> {
+        dhcp_server::serve(Arc::clone(&self.inner), listener, stop).await
+    }
+
+    /// Answers TFTP until `stop`.
+    ///
+    /// # Errors
+    /// When the socket fails for good.
+    pub async fn serve_tftp(&self, listener: TftpListener, stop: CancellationToken) -> std::io::Result<()> {
+        tftp_server::serve(Arc::clone(&self.inner), listener, stop).await
+    }
+
+    /// The routes under `/boot`. Whoever serves them adds `axum::extract::ConnectInfo<SocketAddr>`, by which
+    /// a file is attributed to the machine that fetched it.
+    pub fn http_routes(&self) -> axum::Router {
+        http_routes::routes(Arc::clone(&self.inner))
+    }
+}
