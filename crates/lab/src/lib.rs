@@ -2,5 +2,7 @@
 //!
 //! Only tests, `xtask` and the `slipway lab` command use it.
 
+pub mod network;
 pub mod power;
+pub mod qemu;
 pub mod redfish;
