@@ -1,0 +1,27 @@
+//! What the agent does on a machine: it says what the machine is, asks for work, does it, and says how it went.
+//!
+//! Blocking, one thing at a time: a machine has one order at most. Everything that comes from the machine is
+//! read below one folder ([`host::Host`]) and time comes from a [`clock::Clock`], so that tests run the same
+//! code on a folder that looks like a machine.
+//! Turning the machine off and on is the server's, through the BMC.
+
+pub mod call_home;
+pub mod clock;
+pub mod health;
+pub mod host;
+pub mod image;
+pub mod inventory;
+pub mod journal;
+pub mod platform;
+pub mod run;
+pub mod server;
+pub mod task;
+
+/// What this agent says it is.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// An error and its causes in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
+}
