@@ -1,0 +1,222 @@
+//! QEMU's command line for a machine and a boot plan. Pure: what it says can be read in a test.
+
+use crate::power::{BootPlan, BootSource};
+use std::path::{Path, PathBuf};
+use types::MacAddr;
+use types::machine::Firmware;
+use uuid::Uuid;
+
+/// What a machine is made of.
+#[derive(Debug, Clone)]
+pub struct MachineSpec {
+    /// Its name, which is also its serial number and its disk's.
+    pub name: String,
+    /// BIOS or UEFI.
+    pub firmware: Firmware,
+    /// The network card's address.
+    pub mac: MacAddr,
+    /// The tap that the network card is plugged into; it must exist.
+    pub tap: String,
+    /// The SMBIOS system UUID.
+    pub uuid: Uuid,
+    /// Processors.
+    pub processors: u32,
+    /// Memory in MiB.
+    pub memory_mib: u32,
+    /// Size of the disk.
+    pub disk_bytes: u64,
+    /// Where its files are; made at the first start.
+    pub directory: PathBuf,
+}
+
+impl MachineSpec {
+    /// The disk, a sparse file that holds the disk's bytes as they are.
+    pub fn disk(&self) -> PathBuf {
+        self.directory.join("disk.raw")
+    }
+
+    /// What the machine wrote on its serial port, over all power-ons.
+    pub fn serial_log(&self) -> PathBuf {
+        self.directory.join("serial.log")
+    }
+
+    /// What QEMU itself complained about.
+    pub fn qemu_log(&self) -> PathBuf {
+        self.directory.join("qemu.log")
+    }
+
+    /// One line for each change of power.
+    pub fn power_log(&self) -> PathBuf {
+        self.directory.join("power.log")
+    }
+
+    /// The UEFI variables. They hold boot entries, so they outlive a power-off.
+    pub(super) fn variables(&self) -> PathBuf {
+        self.directory.join("uefi-variables.fd")
+    }
+}
+
+/// Where the UEFI firmware lies on this system.
+#[derive(Debug, Clone)]
+pub struct FirmwareFiles {
+    /// Its code.
+    pub code: PathBuf,
+    /// Its variables as they leave the factory.
+    pub variables: PathBuf,
+}
+
+impl Default for FirmwareFiles {
+    /// As the package `ovmf` of Debian and Ubuntu has them.
+    fn default() -> Self {
+        let place = Path::new("/usr/share/OVMF");
+        Self { code: place.join("OVMF_CODE_4M.fd"), variables: place.join("OVMF_VARS_4M.fd") }
+    }
+}
+
+/// The arguments of one power-on.
+pub(super) fn arguments(spec: &MachineSpec, firmware: &FirmwareFiles, plan: &BootPlan) -> Vec<String> {
+    let order = BootOrder::of(plan);
+    let mut line = CommandLine::default();
+    // KVM may be there and hang; emulation is the same everywhere. Five-level paging makes each page walk longer.
+    line.add("-machine", "q35").add("-accel", "tcg,thread=multi").add("-cpu", "max,la57=off");
+    line.add("-smp", spec.processors.to_string()).add("-m", spec.memory_mib.to_string());
+    line.flag("-nodefaults").flag("-no-user-config").add("-display", "none").add("-vga", "none");
+    line.add("-name", &spec.name).add("-uuid", spec.uuid.to_string());
+    let identity = "manufacturer=Slipway,product=Virtual Server";
+    line.add("-smbios", format!("type=1,{identity},serial={},uuid={}", spec.name, spec.uuid));
+    line.add("-smbios", format!("type=2,{identity},serial={}", spec.name));
+    line.add("-smbios", format!("type=3,manufacturer=Slipway,serial={}", spec.name));
+    line.add("-chardev", format!("file,id=serial,append=on,path={}", escaped(&spec.serial_log())));
+    line.add("-serial", "chardev:serial");
+    line.add("-chardev", "stdio,id=monitor,signal=off").add("-mon", "chardev=monitor,mode=control");
+    add_firmware(&mut line, spec, firmware);
+    add_network(&mut line, spec, &order);
+    add_disks(&mut line, spec, plan, &order);
+    // Without it, an installed system's first start waits for randomness.
+    line.add("-object", "rng-random,id=random,filename=/dev/urandom").add("-device", "virtio-rng-pci,rng=random");
+    line.words
+}
+
+fn add_firmware(line: &mut CommandLine, spec: &MachineSpec, firmware: &FirmwareFiles) {
+    if spec.firmware == Firmware::Bios {
+        return;
+    }
+    let flash =
+        |unit: u8, file: &Path, rest: &str| format!("if=pflash,unit={unit},format=raw,file={}{rest}", escaped(file));
+    line.add("-drive", flash(0, &firmware.code, ",readonly=on")).add("-drive", flash(1, &spec.variables(), ""));
+    // Nobody answers it here, and waiting for that delays the way on to the disk.
+    line.add("-fw_cfg", "name=opt/org.tianocore/IPv6PXESupport,string=n");
+}
+
+fn add_network(line: &mut CommandLine, spec: &MachineSpec, order: &BootOrder) {
+    line.add("-netdev", format!("tap,id=net,ifname={},script=no,downscript=no", spec.tap));
+    // BIOS machines boot by the card's ROM, which is iPXE; UEFI machines by the firmware's own PXE.
+    let rom = if spec.firmware == Firmware::Uefi { ",romfile=" } else { "" };
+    line.add("-device", format!("virtio-net-pci,netdev=net,mac={}{}{rom}", spec.mac, order.network));
+}
+
+fn add_disks(line: &mut CommandLine, spec: &MachineSpec, plan: &BootPlan, order: &BootOrder) {
+    let fast = "cache=unsafe,discard=unmap,detect-zeroes=unmap";
+    line.add("-drive", format!("id=disk,if=none,format=raw,{fast},file={}", escaped(&spec.disk())));
+    // NVMe is built into the cloud kernels, so that an image on it needs no initramfs.
+    line.add("-device", format!("nvme,drive=disk,serial={}{}", spec.name, order.disk));
+    if let Some(cd) = &plan.cd {
+        line.add("-drive", format!("id=cd,if=none,media=cdrom,readonly=on,format=raw,file={}", escaped(cd)));
+        line.add("-device", format!("ide-cd,drive=cd,bus=ide.0{}", order.cd));
+    }
+}
+
+/// `,bootindex=N` for the devices that are tried, and nothing for the others.
+#[derive(Debug, Default)]
+struct BootOrder {
+    network: &'static str,
+    disk: &'static str,
+    cd: &'static str,
+}
+
+impl BootOrder {
+    fn of(plan: &BootPlan) -> Self {
+        let (first, second, third) = (",bootindex=0", ",bootindex=1", ",bootindex=2");
+        match plan.source {
+            BootSource::DefaultOrder => Self { network: first, disk: second, cd: third },
+            BootSource::Network => Self { network: first, ..Self::default() },
+            BootSource::Disk => Self { disk: first, ..Self::default() },
+            BootSource::Cd => Self { cd: first, ..Self::default() },
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct CommandLine {
+    words: Vec<String>,
+}
+
+impl CommandLine {
+    fn add(&mut self, option: &str, value: impl Into<String>) -> &mut Self {
+        self.words.push(option.to_owned());
+        self.words.push(value.into());
+        self
+    }
+
+    fn flag(&mut self, option: &str) -> &mut Self {
+        self.words.push(option.to_owned());
+        self
+    }
+}
+
+/// QEMU reads a doubled comma in a value as a comma.
+fn escaped(path: &Path) -> String {
+    path.to_string_lossy().replace(',', ",,")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(firmware: Firmware) -> MachineSpec {
+        MachineSpec {
+            name: "m1".into(),
+            firmware,
+            mac: "52:54:00:00:00:01".parse().unwrap(),
+            tap: "tap0".into(),
+            uuid: Uuid::from_u128(1),
+            processors: 1,
+            memory_mib: 1024,
+            disk_bytes: 1 << 32,
+            directory: "/lab/m1,x".into(),
+        }
+    }
+
+    fn line(firmware: Firmware, source: BootSource, cd: Option<&str>) -> String {
+        let plan = BootPlan { source, cd: cd.map(PathBuf::from) };
+        arguments(&spec(firmware), &FirmwareFiles::default(), &plan).join(" ")
+    }
+
+    #[test]
+    fn default_order_is_network_then_disk() {
+        let line = line(Firmware::Bios, BootSource::DefaultOrder, None);
+        assert!(line.contains("mac=52:54:00:00:00:01,bootindex=0"), "{line}");
+        assert!(line.contains("nvme,drive=disk,serial=m1,bootindex=1"), "{line}");
+    }
+
+    #[test]
+    fn machine_told_to_boot_its_disk_tries_nothing_else() {
+        let line = line(Firmware::Uefi, BootSource::Disk, Some("/a.iso"));
+        assert_eq!(line.matches("bootindex").count(), 1, "{line}");
+        assert!(line.contains("nvme,drive=disk,serial=m1,bootindex=0"), "{line}");
+        assert!(line.contains("ide-cd"), "{line}");
+    }
+
+    #[test]
+    fn inserted_cd_is_tried_first_when_asked_for() {
+        let line = line(Firmware::Uefi, BootSource::Cd, Some("/a.iso"));
+        assert!(line.contains("ide-cd,drive=cd,bus=ide.0,bootindex=0"), "{line}");
+    }
+
+    #[test]
+    fn kvm_is_never_used_and_commas_in_paths_are_kept() {
+        let line = line(Firmware::Uefi, BootSource::Network, None);
+        assert!(line.contains("-accel tcg") && !line.contains("kvm"), "{line}");
+        assert!(line.contains("file=/lab/m1,,x/disk.raw"), "{line}");
+    }
+}
