@@ -32,7 +32,7 @@ pub(crate) fn run_staged() -> Result<()> {
 
 /// In the same profile and target directory as the tests, so that both share what build scripts and macros build.
 fn clippy(packages: &[&str]) -> Result<()> {
-    let arguments = ["--all-targets", "--quiet", "--", "--deny", "warnings"];
+    let arguments = ["--all-targets", "--keep-going", "--quiet", "--", "--deny", "warnings"];
     command::show(cargo::command().arg("clippy").args(packages).args(arguments))
 }
 

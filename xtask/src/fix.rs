@@ -7,5 +7,11 @@ use anyhow::Result;
 pub(crate) fn run() -> Result<()> {
     let arguments = ["clippy", "--fix", "--workspace", "--all-targets", "--allow-dirty", "--allow-staged", "--quiet"];
     command::show(cargo::command().args(arguments))?;
-    command::show(cargo::command().args(["fmt", "--all"]))
+    command::show(cargo::command().args(["fmt", "--all"]))?;
+    // docs/openapi.json.
+    let openapi = ["test", "--quiet", "--package", "api", "--test", "openapi"];
+    command::show(cargo::command().args(openapi).env("UPDATE_OPENAPI", "1"))?;
+    // What every command says with --help, which tests with that word in their names compare.
+    let help = ["test", "--quiet", "--package", "slipway", "help"];
+    command::show(cargo::command().args(help).env("INSTA_UPDATE", "always"))
 }
