@@ -16,7 +16,6 @@ const NEEDED: &[&str] = &[
     "mmdebstrap",             // the demo's disk image
     "ovmf",                   // firmware of the lab's UEFI machines
     "qemu-system-x86",        // the lab's machines
-    "qemu-utils",             // their disks
     "uidmap",                 // mmdebstrap without root
 ];
 

@@ -2,7 +2,7 @@
 //!
 //! Each test runs itself again under `unshare`, where it may make bridges and taps, and nothing is left of it.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and speaks to its other self")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use lab::network::Network;
 use lab::power::{BootPlan, BootSource};
