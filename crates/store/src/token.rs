@@ -157,7 +157,15 @@ impl Store {
 
     /// Makes every token void whose grant is meant. Gives how many.
     pub async fn revoke_tokens(&self, meant: impl Fn(&Grant) -> bool + Send + 'static) -> Result<usize, StoreError> {
-        let hashes = self.inner.signals.tokens.hashes_of(meant);
+        self.revoke(self.inner.signals.tokens.hashes_of(meant)).await
+    }
+
+    /// Makes one token void.
+    pub async fn revoke_token(&self, token: &str) -> Result<(), StoreError> {
+        self.revoke(vec![hash(token)]).await.map(drop)
+    }
+
+    async fn revoke(&self, hashes: Vec<Hash>) -> Result<usize, StoreError> {
         self.write(move |tx| {
             Box::pin(async move {
                 let count = hashes.len();

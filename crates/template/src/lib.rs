@@ -89,6 +89,19 @@ pub fn render(template: TemplateSource<'_>, context: &serde_json::Value) -> Resu
     }
 }
 
+/// Says whether `template` can be parsed; what it needs is known only when it is rendered.
+///
+/// # Errors
+/// When it is too long or cannot be parsed.
+pub fn check(template: TemplateSource<'_>) -> Result<(), RenderError> {
+    if template.text.len() > MAX_TEMPLATE_BYTES {
+        return Err(RenderError::TemplateTooLong { template: template.name.to_owned() });
+    }
+    let environment = environment();
+    let parsed = environment.template_from_named_str(template.name, template.text);
+    parsed.map(drop).map_err(|error| wrong(template, &error))
+}
+
 fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);

@@ -1,0 +1,179 @@
+//! The routes for machines' agents and installed systems. The protocol is `types::agent`.
+//!
+//! A message that comes twice is answered as the first time. A report on a task that is somebody else's is
+//! refused; one that came too late is taken and changes nothing.
+
+use crate::App;
+use crate::auth::{Agent, Installed, Peer, Registrant};
+use crate::body::Json;
+use crate::error::{ApiError, ApiResult};
+use crate::service::image_content;
+use crate::service::register_agent;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode};
+use serde_json::json;
+use std::time::Duration;
+use types::agent::{
+    CallHome, LONG_POLL_SECONDS, ProgressAnswer, Registered, Registration, TaskOrder, TaskProgress, TaskResult,
+};
+use types::event::{NewEvent, kind};
+use types::{Digest, TaskId};
+use wire::{AgentLog, Problem};
+
+/// Log lines that one message may hold, and how long each may be.
+const MAX_LINES: usize = 200;
+const MAX_LINE_LEN: usize = 2000;
+
+/// An agent came up.
+#[utoipa::path(
+    post, path = "/agent/v1/register", tag = "agent", operation_id = "agent_register",
+    request_body = Registration,
+    responses((status = 200, body = Registered), (status = "4XX", body = Problem))
+)]
+pub(crate) async fn register(
+    State(app): State<App>,
+    registrant: Registrant,
+    axum::extract::ConnectInfo(peer): Peer,
+    Json(registration): Json<Registration>,
+) -> ApiResult<Json<Registered>> {
+    Ok(Json(register_agent::register(&app, registrant, peer.ip(), registration).await?))
+}
+
+/// What the agent is to do now. Waits for it a while; 204 when there is nothing.
+#[utoipa::path(
+    get, path = "/agent/v1/tasks/next", tag = "agent", operation_id = "agent_next_task",
+    responses((status = 200, body = TaskOrder), (status = 204), (status = "4XX", body = Problem))
+)]
+pub(crate) async fn next_task(State(app): State<App>, agent: Agent) -> ApiResult<Response> {
+    let waiting = tokio::time::timeout(Duration::from_secs(LONG_POLL_SECONDS), wait_for_task(&app, agent));
+    match waiting.await {
+        Ok(order) => {
+            Ok(order?.map_or_else(|| StatusCode::NO_CONTENT.into_response(), |order| axum::Json(order).into_response()))
+        }
+        Err(_) => Ok(StatusCode::NO_CONTENT.into_response()),
+    }
+}
+
+/// The agent's order, once there is one. None when the server stops first.
+async fn wait_for_task(app: &App, agent: Agent) -> ApiResult<Option<TaskOrder>> {
+    let mut changed = app.store.task_changed(agent.machine);
+    loop {
+        changed.borrow_and_update();
+        if let Some(order) = app.store.next_task(agent.machine, agent.boot_id).await? {
+            return Ok(Some(order));
+        }
+        tokio::select! {
+            () = app.shutdown.cancelled() => return Ok(None),
+            change = changed.changed() => if change.is_err() { return Ok(None) },
+        }
+    }
+}
+
+/// How far the agent is.
+#[utoipa::path(
+    post, path = "/agent/v1/tasks/{id}/progress", tag = "agent", operation_id = "agent_progress",
+    params(("id" = String, Path, description = "Id of the order")),
+    request_body = TaskProgress,
+    responses((status = 200, body = ProgressAnswer), (status = "4XX", body = Problem))
+)]
+pub(crate) async fn progress(
+    State(app): State<App>,
+    agent: Agent,
+    Path(id): Path<TaskId>,
+    Json(progress): Json<TaskProgress>,
+) -> ApiResult<Json<ProgressAnswer>> {
+    own_task(&app, agent, id).await?;
+    let cancelled = app.store.report_progress(id, agent.boot_id, progress).await?;
+    Ok(Json(ProgressAnswer { cancelled }))
+}
+
+/// How the task ended.
+#[utoipa::path(
+    post, path = "/agent/v1/tasks/{id}/result", tag = "agent", operation_id = "agent_result",
+    params(("id" = String, Path, description = "Id of the order")),
+    request_body = TaskResult,
+    responses((status = 204), (status = "4XX", body = Problem))
+)]
+pub(crate) async fn result(
+    State(app): State<App>,
+    agent: Agent,
+    Path(id): Path<TaskId>,
+    Json(result): Json<TaskResult>,
+) -> ApiResult<StatusCode> {
+    own_task(&app, agent, id).await?;
+    app.store.finish_task(id, agent.boot_id, result).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Refuses what is about another machine's task, whether or not there is such a task.
+async fn own_task(app: &App, agent: Agent, id: TaskId) -> ApiResult<()> {
+    match app.store.task(id).await? {
+        Some(task) if task.machine == agent.machine => Ok(()),
+        Some(_) | None => Err(ApiError::Forbidden { reason: "the task is not this machine's" }),
+    }
+}
+
+/// Lines of the agent's log, for the history.
+#[utoipa::path(
+    post, path = "/agent/v1/log", tag = "agent", operation_id = "agent_log",
+    request_body = AgentLog,
+    responses((status = 204), (status = "4XX", body = Problem))
+)]
+pub(crate) async fn log(State(app): State<App>, agent: Agent, Json(log): Json<AgentLog>) -> StatusCode {
+    for line in log.lines.into_iter().take(MAX_LINES) {
+        let level = match line.level.as_str() {
+            "error" => "error",
+            "warn" => "warn",
+            _ => "info",
+        };
+        let message: String = line.message.chars().filter(|c| !c.is_control()).take(MAX_LINE_LEN).collect();
+        app.store.record(NewEvent {
+            at: app.now(),
+            kind: kind::AGENT_LOG.to_owned(),
+            machine: Some(agent.machine),
+            run: None,
+            actor: "agent".to_owned(),
+            data: json!({"level": level, "message": message}),
+        });
+    }
+    StatusCode::NO_CONTENT
+}
+
+/// An image, or a part of it.
+#[utoipa::path(
+    get, path = "/agent/v1/images/{digest}", tag = "agent", operation_id = "agent_image",
+    params(
+        ("digest" = String, Path, description = "Digest of the image"),
+        ("Range" = Option<String>, Header, description = "One part, in bytes"),
+        ("If-Range" = Option<String>, Header, description = "The digest in quotes")
+    ),
+    responses(
+        (status = 200, content_type = "application/octet-stream", headers(("ETag"))),
+        (status = 206, content_type = "application/octet-stream", headers(("ETag"), ("Content-Range"))),
+        (status = "4XX", body = Problem)
+    )
+)]
+pub(crate) async fn image(
+    State(app): State<App>,
+    _: Agent,
+    Path(digest): Path<Digest>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    image_content::send(&app, digest, &headers).await
+}
+
+/// The installed system is up.
+#[utoipa::path(
+    post, path = "/agent/v1/call-home", tag = "agent", operation_id = "agent_call_home",
+    request_body = CallHome,
+    responses((status = 204), (status = "4XX", body = Problem))
+)]
+pub(crate) async fn call_home(
+    State(app): State<App>,
+    installed: Installed,
+    Json(call): Json<CallHome>,
+) -> ApiResult<StatusCode> {
+    app.store.called_home(installed.machine, installed.run, call).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,37 @@
+//! What the handlers work with.
+
+use artifact::ImageFolder;
+use std::sync::Arc;
+use store::Store;
+use tokio_util::sync::CancellationToken;
+use types::Timestamp;
+use workflow::StepSpec;
+use workflow::ports::Clock;
+
+/// The step catalogue's word on one step of a workflow: the reason when it is wrong.
+pub type CheckStep = dyn Fn(&StepSpec) -> Result<(), String> + Send + Sync;
+
+/// What the handlers work with. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// Everything durable.
+    pub store: Store,
+    /// Images by digest.
+    pub images: Arc<ImageFolder>,
+    /// The largest image that may be uploaded.
+    pub image_limit_bytes: u64,
+    /// Checks a step of a workflow that is created or started.
+    pub check_step: Arc<CheckStep>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Ends streams and long polls.
+    pub shutdown: CancellationToken,
+    /// Session cookies travel over TLS only. False while the server itself speaks plain HTTP.
+    pub secure_cookies: bool,
+}
+
+impl App {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}

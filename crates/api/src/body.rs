@@ -1,0 +1,71 @@
+//! Request bodies: how large, how slow, and of what shape they may be.
+
+use crate::error::ApiError;
+use axum::extract::{FromRequest, Request};
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+use serde_path_to_error::{Path, Segment};
+use std::time::Duration;
+
+/// The usual limit: an inventory of the largest server we know is 200 kB.
+pub(crate) const USUAL_LIMIT: usize = 2 << 20;
+/// The limit of `apply`: ten thousand machines at one kilobyte, and half as much again.
+pub(crate) const APPLY_LIMIT: usize = 16 << 20;
+/// How long a client may take to send a JSON body.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A JSON body of at most `LIMIT` bytes.
+pub(crate) struct Json<T, const LIMIT: usize = USUAL_LIMIT>(pub(crate) T);
+
+impl<T: Serialize, const LIMIT: usize> IntoResponse for Json<T, LIMIT> {
+    fn into_response(self) -> Response {
+        axum::Json(self.0).into_response()
+    }
+}
+
+impl<S: Sync, T: DeserializeOwned, const LIMIT: usize> FromRequest<S> for Json<T, LIMIT> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+        let media_type = media_type.split(';').next().unwrap_or_default().trim();
+        if !media_type.eq_ignore_ascii_case("application/json") {
+            return Err(ApiError::MediaType);
+        }
+        let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        if declared.is_some_and(|length: u64| length > LIMIT as u64) {
+            return Err(ApiError::BodyTooLarge { limit: LIMIT as u64 });
+        }
+        let body = tokio::time::timeout(PATIENCE, axum::body::to_bytes(request.into_body(), LIMIT));
+        // What `to_bytes` can fail with besides the limit is a connection that broke, which nobody reads about.
+        let body =
+            body.await.map_err(|_| ApiError::Slow)?.map_err(|_| ApiError::BodyTooLarge { limit: LIMIT as u64 })?;
+        parse(&body).map(Self)
+    }
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let pointer = pointer_of(error.path());
+        let detail = error.inner().to_string();
+        match error.inner().classify() {
+            Category::Data => ApiError::Invalid { pointer, detail },
+            Category::Syntax | Category::Eof | Category::Io => ApiError::Malformed { detail },
+        }
+    })?;
+    deserializer.end().map_err(|error| ApiError::Malformed { detail: error.to_string() })?;
+    Ok(value)
+}
+
+fn pointer_of(path: &Path) -> String {
+    let segments = path.iter().filter_map(|segment| match segment {
+        Segment::Seq { index } => Some(format!("/{index}")),
+        Segment::Map { key } => Some(format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
+        Segment::Enum { .. } | Segment::Unknown => None,
+    });
+    segments.collect()
+}

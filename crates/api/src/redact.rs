@@ -1,0 +1,44 @@
+//! Parameters as they may be shown.
+
+use serde_json::Value;
+use types::Params;
+
+/// Parts of a parameter's name by which its value is taken for a secret.
+const SECRET_NAMES: [&str; 5] = ["password", "passwd", "secret", "token", "private_key"];
+const HIDDEN: &str = "[secret]";
+
+/// Replaces what its name says is a secret.
+pub(crate) fn redact(params: &mut Params) {
+    for (name, value) in params {
+        redact_value(name, value);
+    }
+}
+
+fn redact_value(name: &str, value: &mut Value) {
+    let name = name.to_ascii_lowercase();
+    if SECRET_NAMES.iter().any(|part| name.contains(part)) {
+        *value = HIDDEN.into();
+        return;
+    }
+    match value {
+        Value::Object(members) => members.iter_mut().for_each(|(name, value)| redact_value(name, value)),
+        Value::Array(items) => items.iter_mut().for_each(|item| redact_value("", item)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_named_like_a_secret_is_hidden_at_any_depth() {
+        let mut params: Params =
+            serde_json::from_value(json!({"image": "x", "Root_Password": 7, "a": [{"api_token": {"b": 1}, "c": 2}]}))
+                .unwrap();
+        redact(&mut params);
+        let expected = json!({"image": "x", "Root_Password": "[secret]", "a": [{"api_token": "[secret]", "c": 2}]});
+        assert_eq!(serde_json::to_value(params).unwrap(), expected);
+    }
+}

@@ -1,0 +1,9 @@
+//! The routes for people and their programs.
+
+pub(crate) mod events;
+pub(crate) mod files;
+pub(crate) mod images;
+pub(crate) mod meta;
+pub(crate) mod objects;
+pub(crate) mod runs;
+pub(crate) mod session;

@@ -1,0 +1,182 @@
+//! The collections of objects: the same five routes for each kind.
+
+use crate::error::{ApiError, ApiResult};
+use axum::response::{IntoResponse, Response};
+use http::header::{ETAG, IF_MATCH, LOCATION};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::{Deserialize, Serialize};
+use types::object::Object;
+use utoipa::IntoParams;
+
+/// Which part of a list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListQuery {
+    /// Objects whose names come after this one.
+    after: Option<String>,
+    /// At most so many; 100 when not given, 1000 at most.
+    limit: Option<usize>,
+    /// Objects whose names contain this.
+    name: Option<String>,
+}
+
+/// An object as it travels, with its version as entity tag.
+pub(crate) struct Tagged<T>(pub(crate) T);
+
+/// An object that was made.
+pub(crate) struct Created<T> {
+    pub(crate) location: String,
+    pub(crate) object: T,
+}
+
+fn tag(version: u64) -> HeaderValue {
+    HeaderValue::from_str(&format!("\"{version}\"")).expect("a number is ASCII")
+}
+
+impl<Spec: Serialize, Status: Serialize> IntoResponse for Tagged<Object<Spec, Status>> {
+    fn into_response(self) -> Response {
+        let tag = tag(self.0.version);
+        ([(ETAG, tag)], axum::Json(self.0)).into_response()
+    }
+}
+
+impl<Spec: Serialize, Status: Serialize> IntoResponse for Created<Object<Spec, Status>> {
+    fn into_response(self) -> Response {
+        let location = HeaderValue::from_str(&self.location).expect("names and ids are ASCII");
+        (StatusCode::CREATED, [(LOCATION, location)], Tagged(self.object)).into_response()
+    }
+}
+
+/// The version that `If-Match` names.
+pub(crate) fn if_match(headers: &HeaderMap) -> ApiResult<Option<u64>> {
+    let Some(value) = headers.get(IF_MATCH) else { return Ok(None) };
+    let version = value.to_str().ok().and_then(|text| text.trim().trim_matches('"').parse().ok());
+    let wrong = || ApiError::Query { name: "If-Match", detail: "give one version, in quotes".to_owned() };
+    version.map(Some).ok_or_else(wrong)
+}
+
+macro_rules! object_routes {
+    ($module:ident, $kind:ident, $spec:ident, $status:ident, $all:literal, $one:literal) => {
+        pub(crate) mod $module {
+            use super::{Created, ListQuery, Tagged, if_match};
+            use crate::App;
+            use crate::auth::User;
+            use crate::body::Json;
+            use crate::error::ApiResult;
+            use crate::service::{find, object};
+            use axum::extract::{Path, Query, State};
+            use axum::response::IntoResponse;
+            use http::{HeaderMap, StatusCode};
+            use store::{$kind, ObjectKind as _};
+            use types::object::Object as Stored;
+            use super::schema::{$spec, $status};
+            use wire::{Create, Page, Problem, Update};
+
+            /// The objects of the kind, in the order of their names.
+            #[utoipa::path(
+                get, path = $all, tag = "objects", operation_id = concat!("list_", stringify!($module)),
+                params(ListQuery),
+                responses((status = 200, body = Page<Stored<$spec, $status>>), (status = "4XX", body = Problem))
+            )]
+            pub(crate) async fn list(
+                State(app): State<App>, _: User, Query(query): Query<ListQuery>,
+            ) -> ApiResult<impl IntoResponse> {
+                let named = |text: &str| query.name.as_deref().is_none_or(|part| text.contains(part));
+                let limit = object::limit(query.limit);
+                let page = object::list::<$kind>(&app, query.after.as_deref(), limit, |object| named(object.name.as_str()));
+                Ok(axum::Json(page.await?))
+            }
+
+            /// Makes an object.
+            #[utoipa::path(
+                post, path = $all, tag = "objects", operation_id = concat!("create_", stringify!($module)),
+                request_body = Create<$spec>,
+                responses(
+                    (status = 201, body = Stored<$spec, $status>, headers(("Location"), ("ETag"))),
+                    (status = "4XX", body = Problem)
+                )
+            )]
+            pub(crate) async fn create(
+                State(app): State<App>, user: User, Json(new): Json<Create<$spec>>,
+            ) -> ApiResult<impl IntoResponse> {
+                let object = object::create::<$kind>(&app, &user, new).await?;
+                let location = format!("/api/v1/{}/{}", $kind::KIND.plural(), object.id);
+                Ok(Created { location, object })
+            }
+
+            /// An object.
+            #[utoipa::path(
+                get, path = $one, tag = "objects", operation_id = concat!("read_", stringify!($module)),
+                params(("id" = String, Path, description = "Id or name")),
+                responses((status = 200, body = Stored<$spec, $status>, headers(("ETag"))), (status = "4XX", body = Problem))
+            )]
+            pub(crate) async fn read(
+                State(app): State<App>, _: User, Path(id): Path<String>,
+            ) -> ApiResult<impl IntoResponse> {
+                Ok(Tagged(find::object::<$kind>(&app, &id).await?))
+            }
+
+            /// Replaces what is wanted of an object.
+            #[utoipa::path(
+                put, path = $one, tag = "objects", operation_id = concat!("update_", stringify!($module)),
+                params(
+                    ("id" = String, Path, description = "Id or name"),
+                    ("If-Match" = Option<String>, Header, description = "The version that the change is based on")
+                ),
+                request_body = Update<$spec>,
+                responses((status = 200, body = Stored<$spec, $status>, headers(("ETag"))), (status = "4XX", body = Problem))
+            )]
+            pub(crate) async fn update(
+                State(app): State<App>, user: User, Path(id): Path<String>, headers: HeaderMap,
+                Json(update): Json<Update<$spec>>,
+            ) -> ApiResult<impl IntoResponse> {
+                Ok(Tagged(object::update::<$kind>(&app, &user, &id, if_match(&headers)?, update).await?))
+            }
+
+            /// Removes an object.
+            #[utoipa::path(
+                delete, path = $one, tag = "objects", operation_id = concat!("delete_", stringify!($module)),
+                params(
+                    ("id" = String, Path, description = "Id or name"),
+                    ("If-Match" = Option<String>, Header, description = "Delete this version and no newer one")
+                ),
+                responses((status = 204), (status = "4XX", body = Problem))
+            )]
+            pub(crate) async fn delete(
+                State(app): State<App>, user: User, Path(id): Path<String>, headers: HeaderMap,
+            ) -> ApiResult<StatusCode> {
+                object::delete::<$kind>(&app, &user, &id, if_match(&headers)?).await?;
+                Ok(StatusCode::NO_CONTENT)
+            }
+        }
+    };
+}
+
+/// The types that appear in the OpenAPI document.
+mod schema {
+    pub(super) use types::bmc::{BmcSpec, BmcStatus};
+    pub(super) use types::bootenv::BootEnvSpec;
+    pub(super) use types::image::{ImageSpec, ImageStatus};
+    pub(super) use types::machine::{MachineSpec, MachineStatus};
+    pub(super) use types::subnet::{ReservationSpec, SubnetSpec};
+    pub(super) use types::template::TemplateSpec;
+    pub(super) use wire::NoStatus;
+    pub(super) use workflow::WorkflowSpec;
+}
+
+object_routes!(machines, Machines, MachineSpec, MachineStatus, "/api/v1/machines", "/api/v1/machines/{id}");
+object_routes!(bmcs, Bmcs, BmcSpec, BmcStatus, "/api/v1/bmcs", "/api/v1/bmcs/{id}");
+object_routes!(subnets, Subnets, SubnetSpec, NoStatus, "/api/v1/subnets", "/api/v1/subnets/{id}");
+object_routes!(
+    reservations,
+    Reservations,
+    ReservationSpec,
+    NoStatus,
+    "/api/v1/reservations",
+    "/api/v1/reservations/{id}"
+);
+object_routes!(images, Images, ImageSpec, ImageStatus, "/api/v1/images", "/api/v1/images/{id}");
+object_routes!(workflows, Workflows, WorkflowSpec, NoStatus, "/api/v1/workflows", "/api/v1/workflows/{id}");
+object_routes!(bootenvs, BootEnvs, BootEnvSpec, NoStatus, "/api/v1/bootenvs", "/api/v1/bootenvs/{id}");
+object_routes!(templates, Templates, TemplateSpec, NoStatus, "/api/v1/templates", "/api/v1/templates/{id}");

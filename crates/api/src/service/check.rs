@@ -1,0 +1,222 @@
+//! What can be said against a spec that is of the right shape.
+
+use crate::app::CheckStep;
+use content::AnySpec;
+use types::MacAddr;
+use types::bmc::BmcSpec;
+use types::bootenv::BootEnvSpec;
+use types::image::ImageSpec;
+use types::machine::MachineSpec;
+use types::subnet::{ReservationSpec, SubnetSpec};
+use types::template::TemplateSpec;
+use workflow::{DefinitionError, WorkflowSpec};
+
+/// Something wrong in a spec.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wrong {
+    /// Where, as a JSON pointer within the spec.
+    pub(crate) pointer: String,
+    /// What.
+    pub(crate) message: String,
+}
+
+fn wrong(pointer: impl Into<String>, message: impl Into<String>) -> Wrong {
+    Wrong { pointer: pointer.into(), message: message.into() }
+}
+
+/// A spec that can be checked by itself.
+pub(crate) trait Check {
+    /// Says what is wrong, if anything is.
+    fn check(&self, check_step: &CheckStep) -> Vec<Wrong>;
+}
+
+impl Check for MachineSpec {
+    fn check(&self, _: &CheckStep) -> Vec<Wrong> {
+        let mut wrongs = Vec::new();
+        for (index, mac) in self.macs.iter().enumerate() {
+            wrongs.extend(check_mac(&format!("/macs/{index}"), *mac));
+            if self.macs[..index].contains(mac) {
+                wrongs.push(wrong(format!("/macs/{index}"), format!("{mac} is there twice")));
+            }
+        }
+        wrongs
+    }
+}
+
+fn check_mac(pointer: &str, mac: MacAddr) -> Option<Wrong> {
+    (!mac.is_unicast()).then(|| wrong(pointer, format!("{mac} is not the address of one network card")))
+}
+
+impl Check for BmcSpec {
+    fn check(&self, _: &CheckStep) -> Vec<Wrong> {
+        let mut wrongs = Vec::new();
+        if !matches!(self.url.scheme(), "https" | "http") {
+            wrongs.push(wrong("/url", "the URL must begin with https:// or http://"));
+        }
+        if !self.url.username().is_empty() || self.url.password().is_some() {
+            wrongs.push(wrong("/url", "credentials belong into username and password, not into the URL"));
+        }
+        wrongs
+    }
+}
+
+impl Check for SubnetSpec {
+    fn check(&self, _: &CheckStep) -> Vec<Wrong> {
+        let mut wrongs = Vec::new();
+        let outside = |what, address| format!("{what} {address} is not in {}", self.cidr);
+        if let Some(pool) = self.pool {
+            for (pointer, address) in [("/pool/first", pool.first), ("/pool/last", pool.last)] {
+                if !self.cidr.contains(address) {
+                    wrongs.push(wrong(pointer, outside("address", address)));
+                }
+            }
+            if pool.first > pool.last {
+                wrongs
+                    .push(wrong("/pool", format!("the pool ends at {} before it begins at {}", pool.last, pool.first)));
+            }
+        }
+        if let Some(gateway) = self.gateway.filter(|gateway| !self.cidr.contains(*gateway)) {
+            wrongs.push(wrong("/gateway", outside("gateway", gateway)));
+        }
+        if self.lease.0.as_secs() < 60 {
+            wrongs.push(wrong("/lease", "a lease is at least 1m: clients renew at half of it"));
+        }
+        wrongs
+    }
+}
+
+impl Check for ReservationSpec {
+    fn check(&self, _: &CheckStep) -> Vec<Wrong> {
+        check_mac("/mac", self.mac).into_iter().collect()
+    }
+}
+
+impl Check for ImageSpec {
+    fn check(&self, _: &CheckStep) -> Vec<Wrong> {
+        if self.disk_size_bytes == 0 {
+            return vec![wrong("/disk_size_bytes", "a disk of no bytes holds nothing")];
+        }
+        Vec::new()
+    }
+}
+
+impl Check for BootEnvSpec {
+    fn check(&self, _: &CheckStep) -> Vec<Wrong> {
+        let mut wrongs = Vec::new();
+        if self.is_local() && (!self.initrds.is_empty() || self.agent || !self.args.is_empty()) {
+            wrongs.push(wrong(
+                "",
+                "without a kernel it is the machine's own disk, which takes no initrds, args or agent",
+            ));
+        }
+        let files = self.kernel.iter().map(|file| ("/kernel".to_owned(), file));
+        let initrds = self.initrds.iter().enumerate().map(|(index, file)| (format!("/initrds/{index}"), file));
+        for (pointer, file) in files.chain(initrds) {
+            let plain = |part: &str| !part.is_empty() && part != "." && part != "..";
+            if !file.split('/').all(plain) {
+                wrongs.push(wrong(pointer, format!("{file:?} is not a path within the folder of boot files")));
+            }
+        }
+        if self.args.contains(['\n', '\r']) {
+            wrongs.push(wrong("/args", "a kernel command line is one line"));
+        }
+        wrongs
+    }
+}
+
+impl Check for TemplateSpec {
+    fn check(&self, _: &CheckStep) -> Vec<Wrong> {
+        let source = template::TemplateSource { name: "text", text: &self.text };
+        template::check(source).err().map(|error| wrong("/text", error.to_string())).into_iter().collect()
+    }
+}
+
+impl Check for WorkflowSpec {
+    fn check(&self, check_step: &CheckStep) -> Vec<Wrong> {
+        match self.validate(&|step| check_step(step)) {
+            Ok(()) => Vec::new(),
+            Err(error) => vec![wrong(place_of(self, &error), chain(&error))],
+        }
+    }
+}
+
+/// Where in the workflow the error is.
+fn place_of(workflow: &WorkflowSpec, error: &DefinitionError) -> String {
+    let stage = |name: &str, rest: &str| {
+        let index = workflow.stages.iter().rposition(|stage| stage.name == name);
+        index.map_or_else(|| "/stages".to_owned(), |index| format!("/stages/{index}{rest}"))
+    };
+    match error {
+        DefinitionError::NoStages => "/stages".to_owned(),
+        DefinitionError::DuplicateStage(name) | DefinitionError::BadStageName(name) => stage(name, "/name"),
+        DefinitionError::NoAttempts { stage: name } => stage(name, "/attempts"),
+        DefinitionError::BadBackoff { stage: name, field, .. } => stage(name, &format!("/backoff/{field}")),
+        DefinitionError::BadCondition { stage: name, .. } => stage(name, "/when"),
+        DefinitionError::BadStep { stage: name, index, .. } => {
+            if workflow.stages.iter().any(|stage| stage.name == *name) {
+                stage(name, &format!("/steps/{index}"))
+            } else {
+                format!("/finally/{index}")
+            }
+        }
+    }
+}
+
+/// An error with its causes, on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text.push_str(&format!(": {next}"));
+        cause = next.source();
+    }
+    text
+}
+
+impl Check for AnySpec {
+    fn check(&self, check_step: &CheckStep) -> Vec<Wrong> {
+        match self {
+            Self::Machine(spec) => spec.check(check_step),
+            Self::Bmc(spec) => spec.check(check_step),
+            Self::Subnet(spec) => spec.check(check_step),
+            Self::Reservation(spec) => spec.check(check_step),
+            Self::Image(spec) => spec.check(check_step),
+            Self::Workflow(spec) => spec.check(check_step),
+            Self::BootEnv(spec) => spec.check(check_step),
+            Self::Template(spec) => spec.check(check_step),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(yaml: &str) -> Vec<String> {
+        let document = content::read("x.yaml", yaml).pop().unwrap().unwrap();
+        let check_step = |step: &workflow::StepSpec| match step.uses.as_str() {
+            "a.b" => Ok(()),
+            other => Err(format!("there is no step {other}")),
+        };
+        let wrongs = document.spec.check(&check_step);
+        wrongs.into_iter().map(|wrong| document.problem(&wrong.pointer, wrong.message).to_string()).collect()
+    }
+
+    #[test]
+    fn what_cannot_be_is_named_with_its_place() {
+        let cases = [
+            "kind: Machine\nname: m\nmacs: ['ff:ff:ff:ff:ff:ff', '52:54:00:00:00:01', '52:54:00:00:00:01']\n",
+            "kind: Subnet\nname: s\ncidr: 10.0.0.0/24\nlease: 1s\ngateway: 10.0.1.1\npool: {first: 10.0.0.9, last: 10.0.0.1}\n",
+            "kind: Workflow\nname: w\nstages:\n  - name: A\n    steps: [{use: a.b}, {use: a.c}]\n",
+            "kind: Workflow\nname: w\nstages:\n  - name: A\n    when: 'params.x =='\n    steps: []\n",
+            "kind: Workflow\nname: w\nstages:\n  - {name: A, steps: []}\n  - {name: A, steps: []}\n",
+            "kind: Workflow\nname: w\nstages:\n  - {name: A, steps: []}\nfinally:\n  - use: a.c\n",
+            "kind: BootEnv\nname: b\nkernel: ../vmlinuz\n",
+            "kind: BootEnv\nname: b\nagent: true\n",
+            "kind: Bmc\nname: b\nurl: ftp://u:p@x/\nusername: u\npassword: p\n",
+            "kind: Template\nname: t\noutput: platform\ntext: |\n  {% if %}\n",
+        ];
+        let found: Vec<String> = cases.iter().flat_map(|yaml| check(yaml)).collect();
+        insta::assert_snapshot!(found.join("\n"));
+    }
+}

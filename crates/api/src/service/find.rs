@@ -1,0 +1,46 @@
+//! Finding what a path names, by id or by name.
+
+use crate::App;
+use crate::error::{ApiError, ApiResult};
+use store::{Machine, Machines, ObjectKind, Selector};
+use types::RunId;
+use types::object::Object;
+use workflow::Run;
+
+/// The object, or a 404 that says what was looked for.
+pub(crate) async fn object<K: ObjectKind>(app: &App, named: &str) -> ApiResult<Object<K::Spec, K::Status>> {
+    let selector: Selector = named.parse().unwrap_or_else(|never: std::convert::Infallible| match never {});
+    let found = app.store.find::<K>(&selector).await?;
+    found.ok_or_else(|| ApiError::NotFound { what: word(K::KIND), id: shown(named) })
+}
+
+/// The machine, or a 404.
+pub(crate) async fn machine(app: &App, named: &str) -> ApiResult<Machine> {
+    object::<Machines>(app, named).await
+}
+
+/// The run, or a 404.
+pub(crate) async fn run(app: &App, id: &str) -> ApiResult<Run> {
+    let missing = || ApiError::NotFound { what: "run", id: shown(id) };
+    let id: RunId = id.parse().map_err(|_| missing())?;
+    app.store.run(id).await?.ok_or_else(missing)
+}
+
+/// What an operator calls the kind.
+fn word(kind: types::object::Kind) -> &'static str {
+    use types::object::Kind;
+    match kind {
+        Kind::Machine => "machine",
+        Kind::Bmc => "BMC",
+        Kind::Subnet => "subnet",
+        Kind::Reservation => "reservation",
+        Kind::Image => "image",
+        Kind::Workflow => "workflow",
+        Kind::BootEnv => "boot environment",
+        Kind::Template => "template",
+    }
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(80).collect()
+}

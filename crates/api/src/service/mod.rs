@@ -1,0 +1,13 @@
+//! What takes more than one call to the store.
+
+pub(crate) mod apply;
+pub(crate) mod builtin;
+pub(crate) mod check;
+pub(crate) mod export;
+pub(crate) mod find;
+pub(crate) mod image;
+pub(crate) mod image_content;
+pub(crate) mod object;
+pub(crate) mod register_agent;
+pub(crate) mod run_view;
+pub(crate) mod start_run;

@@ -1,0 +1,102 @@
+//! An agent came up: which machine it is, and what follows.
+
+use crate::App;
+use crate::auth::Registrant;
+use crate::error::{ApiError, ApiResult};
+use crate::service::check::chain;
+use crate::service::object;
+use crate::service::start_run::{Wish, id_of, start};
+use jiff::SignedDuration;
+use serde_json::json;
+use std::net::IpAddr;
+use store::{Grant, Machine, NewMachine, RunFilter, Subnets};
+use types::agent::{Registered, Registration};
+use types::event::NewEvent;
+use types::{MacAddr, MachineId, Name};
+use wire::{StartRun, Subnet};
+
+/// An agent's token outlives the longest work of one boot by far, and no forgotten machine.
+const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Registers an agent. The same agent may say so again and again.
+pub(crate) async fn register(
+    app: &App,
+    registrant: Registrant,
+    peer: IpAddr,
+    registration: Registration,
+) -> ApiResult<Registered> {
+    let macs: Vec<MacAddr> =
+        registration.inventory.nics.iter().map(|nic| nic.mac).filter(MacAddr::is_unicast).collect();
+    if !macs.contains(&registrant.mac) {
+        return Err(ApiError::Forbidden {
+            reason: "the token was made for a network card that this machine does not have",
+        });
+    }
+    let new = NewMachine { macs, uuid: registration.inventory.system.uuid, name: name_of(registrant.mac) };
+    let (machine, _) = app.store.discover(new, "agent").await?;
+    let id = MachineId::from(machine.id);
+    let boot_id = registration.boot_id;
+    app.store.agent_registered(id, registration).await?;
+    app.store
+        .revoke_tokens(
+            move |grant| matches!(grant, Grant::Agent { machine, boot_id: of } if *machine == id && *of != boot_id),
+        )
+        .await?;
+    let expires = app.now().checked_add(TOKEN_LIFE).ok();
+    let token = app.store.issue_token(Grant::Agent { machine: id, boot_id }, expires).await?;
+    start_discovery(app, &machine, peer).await?;
+    Ok(Registered { machine: id, name: machine.name, token })
+}
+
+/// The name of a machine that nobody has named: the card that it booted from.
+fn name_of(mac: MacAddr) -> Name {
+    let digits = mac.to_string().replace(':', "");
+    format!("m-{digits}").parse().expect("hexadecimal digits make a name")
+}
+
+/// Starts the subnet's workflow on a machine that never had a run. What stands in the way is put on record; it
+/// does not keep the agent from registering.
+async fn start_discovery(app: &App, machine: &Machine, peer: IpAddr) -> ApiResult<()> {
+    let Some(subnet) = subnet_of(app, peer).await? else { return Ok(()) };
+    let Some(workflow) = subnet.spec.discovery_workflow.clone() else { return Ok(()) };
+    let filter = RunFilter { machine: Some(machine.id.into()), ..RunFilter::default() };
+    if !app.store.list_runs(&filter, None, 1).await?.is_empty() {
+        return Ok(());
+    }
+    let wish = Wish {
+        // Two registrations at once start one run.
+        id: id_of(machine, Some("discovery")),
+        machine,
+        start: StartRun { workflow: workflow.clone(), ..StartRun::default() },
+        weaker: Some((format!("subnet {}", subnet.name), &subnet.spec.params)),
+        by: format!("subnet {}", subnet.name),
+    };
+    if let Err(error) = start(app, wish).await {
+        let reason = chain(&error);
+        tracing::warn!(machine.id = %machine.id, %workflow, %reason, "The workflow of the subnet was not started");
+        app.store.record(NewEvent {
+            at: app.now(),
+            kind: "run.refused".to_owned(),
+            machine: Some(machine.id.into()),
+            run: None,
+            actor: format!("subnet {}", subnet.name),
+            data: json!({"workflow": workflow, "reason": reason}),
+        });
+    }
+    Ok(())
+}
+
+async fn subnet_of(app: &App, peer: IpAddr) -> ApiResult<Option<Subnet>> {
+    let IpAddr::V4(address) = peer.to_canonical() else { return Ok(None) };
+    let subnets = object::all::<Subnets>(app).await?;
+    Ok(subnets.into_iter().find(|subnet| subnet.spec.cidr.contains(address)).map(|subnet| Subnet {
+        id: subnet.id,
+        name: subnet.name,
+        spec: subnet.spec,
+        status: wire::NoStatus {},
+        version: subnet.version,
+        source: subnet.source,
+        created: subnet.created,
+        updated: subnet.updated,
+    }))
+}

@@ -1,0 +1,152 @@
+//! Starting a run: everything that it needs is looked for before it begins.
+
+use crate::App;
+use crate::error::{ApiError, ApiResult};
+use crate::service::check::Check as _;
+use crate::service::find;
+use lifecycle::{Layer, resolve_params};
+use serde_json::Value;
+use store::{Bmcs, BootEnvs, Images, Machine, ObjectKind, Selector, Templates, Workflows};
+use types::template::TemplateKind;
+use types::{Name, Params, RunId};
+use uuid::Uuid;
+use wire::StartRun;
+use workflow::{NewRun, Run, StepSpec, WorkflowSpec};
+
+/// Who wants a run, and of what.
+pub(crate) struct Wish<'a> {
+    /// Its id.
+    pub(crate) id: RunId,
+    /// On which machine.
+    pub(crate) machine: &'a Machine,
+    /// Which workflow, with which parameters.
+    pub(crate) start: StartRun,
+    /// Parameters weaker than the machine's, and who set them.
+    pub(crate) weaker: Option<(String, &'a Params)>,
+    /// Who asks, as the history names it.
+    pub(crate) by: String,
+}
+
+/// The id of the run that a repeated request means: the same for the same machine and key.
+pub(crate) fn id_of(machine: &Machine, key: Option<&str>) -> RunId {
+    key.map_or_else(RunId::new, |key| RunId(Uuid::new_v5(&machine.id.0, key.as_bytes())))
+}
+
+/// Starts a run.
+pub(crate) async fn start(app: &App, wish: Wish<'_>) -> ApiResult<Run> {
+    let Wish { id, machine, start, weaker, by } = wish;
+    // A repeated request gets the run as it is, even when what it needs has gone meanwhile.
+    if let Some(run) = app.store.run(id).await? {
+        let same = run.machine == machine.id.into() && run.workflow == start.workflow;
+        return if same { Ok(run) } else { Err(ApiError::KeyReused { run: id }) };
+    }
+    let workflow = find::object::<Workflows>(app, start.workflow.as_str()).await?;
+    let params = resolve(machine, weaker.as_ref(), &start.params);
+    let reasons = missing(app, machine, &workflow.spec, &params).await?;
+    if !reasons.is_empty() {
+        return Err(ApiError::Unavailable { reasons });
+    }
+    let new = NewRun {
+        id,
+        machine: machine.id.into(),
+        workflow: workflow.name,
+        definition: workflow.spec,
+        params,
+        by,
+        continues: None,
+    };
+    Ok(app.store.start_run(new).await?)
+}
+
+/// Starts a run that goes on from where `failed` failed.
+pub(crate) async fn resume_failed(app: &App, failed: &Run, id: RunId, by: String) -> ApiResult<Run> {
+    if let Some(run) = app.store.run(id).await? {
+        return if run.continues == Some(failed.id) { Ok(run) } else { Err(ApiError::KeyReused { run: id }) };
+    }
+    let continued = failed.continuation().ok_or(ApiError::NothingToContinue { run: failed.id })?;
+    let machine = find::machine(app, &failed.machine.to_string()).await?;
+    let reasons = missing(app, &machine, &failed.definition, &failed.params).await?;
+    if !reasons.is_empty() {
+        return Err(ApiError::Unavailable { reasons });
+    }
+    let new = NewRun {
+        id,
+        machine: failed.machine,
+        workflow: failed.workflow.clone(),
+        definition: failed.definition.clone(),
+        params: failed.params.clone(),
+        by,
+        continues: Some(continued),
+    };
+    Ok(app.store.start_run(new).await?)
+}
+
+fn resolve(machine: &Machine, weaker: Option<&(String, &Params)>, own: &Params) -> Params {
+    let of_machine = format!("machine {}", machine.name);
+    let mut layers: Vec<Layer<'_>> = Vec::new();
+    layers.extend(weaker.map(|(source, params)| Layer { source, params }));
+    layers.push(Layer { source: &of_machine, params: &machine.spec.params });
+    layers.push(Layer { source: "run", params: own });
+    resolve_params(&layers).into_iter().map(|(name, resolved)| (name, resolved.value)).collect()
+}
+
+/// What the run would need and is not there, in the operator's words.
+async fn missing(app: &App, machine: &Machine, workflow: &WorkflowSpec, params: &Params) -> ApiResult<Vec<String>> {
+    let mut reasons: Vec<String> =
+        workflow.check(&*app.check_step).into_iter().map(|wrong| format!("workflow: {}", wrong.message)).collect();
+    if let Some(bmc) = &machine.spec.bmc {
+        if !is_there::<Bmcs>(app, bmc).await? {
+            reasons.push(format!("machine {} names BMC {bmc}, which is not there", machine.name));
+        }
+    }
+    // A stage with a condition may be skipped; its needs are looked for when it comes.
+    let stages = workflow.stages.iter().filter(|stage| stage.enabled && stage.when.is_none());
+    for step in stages.flat_map(|stage| &stage.steps) {
+        if let Some(reason) = missing_for(app, step, params).await? {
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+        }
+    }
+    Ok(reasons)
+}
+
+async fn missing_for(app: &App, step: &StepSpec, params: &Params) -> ApiResult<Option<String>> {
+    let argument = |name: &str| step.with.get(name).and_then(Value::as_str);
+    match step.uses.as_str() {
+        "agent.write_image" => match argument("image").or_else(|| params.get("image").and_then(Value::as_str)) {
+            None => Ok(Some("no image is named: set parameter \"image\"".to_owned())),
+            Some(image) => missing_image(app, image).await,
+        },
+        "agent.configure" => match argument("template") {
+            None => Ok(None),
+            Some(template) => missing_template(app, template).await,
+        },
+        "boot.into" => match argument("env") {
+            None => Ok(None),
+            Some(env) if app.store.find::<BootEnvs>(&Selector::Name(env.to_owned())).await?.is_some() => Ok(None),
+            Some(env) => Ok(Some(format!("there is no boot environment {env}"))),
+        },
+        _ => Ok(None),
+    }
+}
+
+async fn missing_image(app: &App, name: &str) -> ApiResult<Option<String>> {
+    let Some(image) = app.store.find::<Images>(&Selector::Name(name.to_owned())).await? else {
+        return Ok(Some(format!("there is no image {name}")));
+    };
+    let here = app.images.find(image.spec.digest).is_some();
+    Ok((!here).then(|| format!("image {name} is declared, but its content was not uploaded")))
+}
+
+async fn missing_template(app: &App, name: &str) -> ApiResult<Option<String>> {
+    let Some(template) = app.store.find::<Templates>(&Selector::Name(name.to_owned())).await? else {
+        return Ok(Some(format!("there is no template {name}")));
+    };
+    let fits = template.spec.kind == TemplateKind::Platform;
+    Ok((!fits).then(|| format!("template {name} gives a {}, not a platform setup", template.spec.kind)))
+}
+
+async fn is_there<K: ObjectKind>(app: &App, name: &Name) -> ApiResult<bool> {
+    Ok(app.store.find::<K>(&Selector::from(name)).await?.is_some())
+}
