@@ -1,5 +1,6 @@
 //! The kinds of object, each with its spec and status.
 
+use crate::StoreError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -118,3 +119,35 @@ impl ObjectKind for Templates {
 /// The status of a kind of which nothing is known beyond its spec.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct NoStatus {}
+
+/// What the store must know of a kind when it has only its name.
+pub(crate) struct Shape {
+    /// See [`ObjectKind::SECRETS`].
+    pub(crate) secrets: &'static [&'static str],
+    /// Brings a spec into the form that its type writes: defaults filled in, secrets included.
+    pub(crate) normalise: fn(Value) -> Result<Value, StoreError>,
+}
+
+impl Shape {
+    fn of<K: ObjectKind>() -> Self {
+        let normalise = |spec| {
+            let read = serde_json::from_value(spec).and_then(|spec: K::Spec| K::reveal(&spec));
+            read.map_err(|error| StoreError::Malformed { kind: K::KIND, reason: error.to_string() })
+        };
+        Self { secrets: K::SECRETS, normalise }
+    }
+}
+
+/// The shape of `kind`.
+pub(crate) fn shape(kind: Kind) -> Shape {
+    match kind {
+        Kind::Machine => Shape::of::<Machines>(),
+        Kind::Bmc => Shape::of::<Bmcs>(),
+        Kind::Subnet => Shape::of::<Subnets>(),
+        Kind::Reservation => Shape::of::<Reservations>(),
+        Kind::Image => Shape::of::<Images>(),
+        Kind::Workflow => Shape::of::<Workflows>(),
+        Kind::BootEnv => Shape::of::<BootEnvs>(),
+        Kind::Template => Shape::of::<Templates>(),
+    }
+}

@@ -1,10 +1,29 @@
 //! What is particular to machines: they are found by their network cards, and report about themselves.
+//!
+//! A card is a machine's because its spec declares it, or because it was seen in it. The spec is the operator's
+//! and is never changed for what was seen; a card that is declared elsewhere, or seen elsewhere later, moves.
 
+use crate::column::{parse, to_json};
+use crate::kinds::Machines;
+use crate::object_row::{ObjectRow, find_row};
+use crate::writer::Tx;
 use crate::{Machine, Store, StoreError};
+use serde_json::json;
+use sqlx::sqlite::SqliteExecutor;
 use types::agent::{CallHome, Registration};
-use types::{MacAddr, MachineId, Name, RunId};
-use uuid::Uuid;
+use types::event::{self, NewEvent};
+use types::machine::{AgentPresence, CalledHome, MachineSpec, MachineStatus};
+use types::object::{Kind, Source};
+use types::{MacAddr, MachineId, Name, ObjectId, RunId};
+use uuid::{Uuid, uuid};
 use workflow::ports::Lease;
+
+/// UUIDs that say nothing, as boards have them whose maker did not set one.
+const MEANINGLESS: [Uuid; 3] = [Uuid::nil(), Uuid::max(), uuid!("03000200-0400-0500-0006-000700080009")];
+/// What the machine boots next was set. Data: env.
+const WANTED_ENV: &str = "machine.wanted_env";
+/// A BMC was tied to the machine. Data: bmc.
+const BMC_TIED: &str = "machine.bmc";
 
 /// A machine that has shown up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,46 +38,294 @@ pub struct NewMachine {
 
 impl Store {
     /// The machine that the card belongs to: by its spec, or else by its inventory.
-    pub async fn machine_by_mac(&self, _mac: MacAddr) -> Result<Option<Machine>, StoreError> {
-        unimplemented!()
+    pub async fn machine_by_mac(&self, mac: MacAddr) -> Result<Option<Machine>, StoreError> {
+        let id = machine_of_mac(self.reader(), mac).await?;
+        self.machine_of(id).await
     }
 
-    /// The machine with the SMBIOS system UUID.
-    pub async fn machine_by_uuid(&self, _uuid: Uuid) -> Result<Option<Machine>, StoreError> {
-        unimplemented!()
+    /// The machine with the SMBIOS system UUID: the oldest, should several have it.
+    pub async fn machine_by_uuid(&self, uuid: Uuid) -> Result<Option<Machine>, StoreError> {
+        let id = machine_of_uuid(self.reader(), uuid).await?;
+        self.machine_of(id).await
+    }
+
+    async fn machine_of(&self, id: Option<MachineId>) -> Result<Option<Machine>, StoreError> {
+        let Some(id) = id else { return Ok(None) };
+        let row = find_row(self.reader(), Kind::Machine, &ObjectId::from(id).into()).await?;
+        row.map(|row| row.into_object::<Machines>(&self.inner.sealer)).transpose()
     }
 
     /// The machine that has shown up, and whether it is new: known by a card or else by its UUID, or made now.
-    pub async fn discover(&self, _new: NewMachine, _actor: &str) -> Result<(Machine, bool), StoreError> {
-        unimplemented!()
+    pub async fn discover(&self, new: NewMachine, actor: &str) -> Result<(Machine, bool), StoreError> {
+        let actor = actor.to_owned();
+        let found = self.write(move |tx| Box::pin(async move { tx.discover(new, &actor).await }));
+        let (row, created) = found.await?;
+        Ok((row.into_object::<Machines>(&self.inner.sealer)?, created))
     }
 
     /// An agent came up on the machine. A repeated registration of the same boot changes nothing.
     pub async fn agent_registered(
         &self,
-        _machine: MachineId,
-        _registration: Registration,
+        machine: MachineId,
+        registration: Registration,
     ) -> Result<Machine, StoreError> {
-        unimplemented!()
+        let row = self.write(move |tx| Box::pin(async move { tx.agent_registered(machine, registration).await }));
+        row.await?.into_object::<Machines>(&self.inner.sealer)
     }
 
     /// The installed system of `run` came up. A repeated call of the same boot changes nothing.
-    pub async fn called_home(&self, _machine: MachineId, _run: RunId, _call: CallHome) -> Result<(), StoreError> {
-        unimplemented!()
+    pub async fn called_home(&self, machine: MachineId, run: RunId, call: CallHome) -> Result<(), StoreError> {
+        self.write(move |tx| Box::pin(async move { tx.called_home(machine, run, call).await })).await
     }
 
     /// What the machine boots the next time it asks. Fenced by `lease`.
-    pub async fn set_wanted_env(
-        &self,
-        _lease: Lease,
-        _machine: MachineId,
-        _env: Option<Name>,
-    ) -> Result<(), StoreError> {
-        unimplemented!()
+    pub async fn set_wanted_env(&self, lease: Lease, machine: MachineId, env: Option<Name>) -> Result<(), StoreError> {
+        self.write(move |tx| Box::pin(async move { tx.set_wanted_env(lease, machine, env).await })).await
     }
 
     /// Ties a BMC to the machine. Fenced by `lease`.
-    pub async fn set_machine_bmc(&self, _lease: Lease, _machine: MachineId, _bmc: Name) -> Result<(), StoreError> {
-        unimplemented!()
+    pub async fn set_machine_bmc(&self, lease: Lease, machine: MachineId, bmc: Name) -> Result<(), StoreError> {
+        self.write(move |tx| Box::pin(async move { tx.set_machine_bmc(lease, machine, bmc).await })).await
+    }
+}
+
+async fn machine_of_mac(executor: impl SqliteExecutor<'_>, mac: MacAddr) -> Result<Option<MachineId>, StoreError> {
+    let id: Option<String> = sqlx::query_scalar("SELECT machine FROM machine_macs WHERE mac = ?1")
+        .bind(mac.to_string())
+        .fetch_optional(executor)
+        .await?;
+    id.map(|id| parse(&id, || format!("the machine of {mac}"))).transpose()
+}
+
+async fn machine_of_uuid(executor: impl SqliteExecutor<'_>, uuid: Uuid) -> Result<Option<MachineId>, StoreError> {
+    if MEANINGLESS.contains(&uuid) {
+        return Ok(None);
+    }
+    let query = "SELECT machine FROM machine_uuids JOIN objects ON id = machine
+                 WHERE uuid = ?1 ORDER BY declared DESC, created, id LIMIT 1";
+    let id: Option<String> = sqlx::query_scalar(query).bind(uuid.to_string()).fetch_optional(executor).await?;
+    id.map(|id| parse(&id, || format!("the machine of {uuid}"))).transpose()
+}
+
+impl Tx {
+    /// Keeps what the machine is found by, as its spec declares it.
+    pub(crate) async fn declare_machine(&mut self, id: MachineId, spec: &MachineSpec) -> Result<(), StoreError> {
+        self.undeclare_machine(id).await?;
+        for mac in &spec.macs {
+            self.check_card_is_free(id, *mac).await?;
+            sqlx::query("INSERT OR REPLACE INTO machine_macs (mac, machine, declared) VALUES (?1, ?2, 1)")
+                .bind(mac.to_string())
+                .bind(id.to_string())
+                .execute(&mut self.connection)
+                .await?;
+        }
+        if let Some(uuid) = spec.uuid {
+            sqlx::query("INSERT OR REPLACE INTO machine_uuids (uuid, machine, declared) VALUES (?1, ?2, 1)")
+                .bind(uuid.to_string())
+                .bind(id.to_string())
+                .execute(&mut self.connection)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets what the machine's spec declared. What was seen in it stays.
+    pub(crate) async fn undeclare_machine(&mut self, id: MachineId) -> Result<(), StoreError> {
+        for query in [
+            "DELETE FROM machine_macs WHERE machine = ?1 AND declared = 1",
+            "DELETE FROM machine_uuids WHERE machine = ?1 AND declared = 1",
+        ] {
+            sqlx::query(query).bind(id.to_string()).execute(&mut self.connection).await?;
+        }
+        Ok(())
+    }
+
+    async fn check_card_is_free(&mut self, id: MachineId, mac: MacAddr) -> Result<(), StoreError> {
+        let owner: Option<(String, String)> = sqlx::query_as(
+            "SELECT machine, name FROM machine_macs JOIN objects ON id = machine WHERE mac = ?1 AND declared = 1",
+        )
+        .bind(mac.to_string())
+        .fetch_optional(&mut self.connection)
+        .await?;
+        match owner {
+            Some((owner, name)) if owner != id.to_string() => {
+                Err(StoreError::MacTaken { mac, machine: parse(&name, || format!("object {owner}"))? })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Keeps what was seen in the machine. Declared cards stay whose they are; a card that was seen in another
+    /// machine has moved.
+    async fn see_machine(
+        &mut self,
+        id: MachineId,
+        macs: impl IntoIterator<Item = MacAddr> + Send,
+        uuid: Option<Uuid>,
+    ) -> Result<(), StoreError> {
+        let macs: Vec<MacAddr> = macs.into_iter().filter(MacAddr::is_unicast).collect();
+        for mac in macs {
+            sqlx::query(
+                "INSERT INTO machine_macs (mac, machine, declared) VALUES (?1, ?2, 0)
+                 ON CONFLICT (mac) DO UPDATE SET machine = excluded.machine WHERE declared = 0",
+            )
+            .bind(mac.to_string())
+            .bind(id.to_string())
+            .execute(&mut self.connection)
+            .await?;
+        }
+        if let Some(uuid) = uuid.filter(|uuid| !MEANINGLESS.contains(uuid)) {
+            sqlx::query("INSERT OR IGNORE INTO machine_uuids (uuid, machine, declared) VALUES (?1, ?2, 0)")
+                .bind(uuid.to_string())
+                .bind(id.to_string())
+                .execute(&mut self.connection)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn discover(&mut self, new: NewMachine, actor: &str) -> Result<(ObjectRow, bool), StoreError> {
+        let NewMachine { mut macs, uuid, name } = new;
+        macs.retain(MacAddr::is_unicast);
+        macs.sort_unstable();
+        macs.dedup();
+        if let Some(id) = self.known_machine(&macs, uuid).await? {
+            self.see_machine(id, macs, uuid).await?;
+            return Ok((self.load(Kind::Machine, id.into()).await?, false));
+        }
+        let name = self.free_machine_name(name).await?;
+        let data = json!({ "name": name, "macs": macs, "uuid": uuid });
+        let uuid = uuid.filter(|uuid| !MEANINGLESS.contains(uuid));
+        let spec = MachineSpec { macs, uuid, ..MachineSpec::default() };
+        let spec = serde_json::to_value(&spec).expect("a machine's spec has a JSON form");
+        let row = self.insert_object(Kind::Machine, name, spec, Source::Discovered).await?;
+        self.tell(row.id.into(), None, event::kind::MACHINE_DISCOVERED, actor, data).await?;
+        Ok((row, true))
+    }
+
+    /// The machine that one of the cards belongs to, a declared one first; else the one with the UUID.
+    async fn known_machine(&mut self, macs: &[MacAddr], uuid: Option<Uuid>) -> Result<Option<MachineId>, StoreError> {
+        let id: Option<String> = sqlx::query_scalar(
+            "SELECT machine FROM machine_macs WHERE mac IN (SELECT value FROM json_each(?1))
+             ORDER BY declared DESC, mac LIMIT 1",
+        )
+        .bind(to_json(macs))
+        .fetch_optional(&mut self.connection)
+        .await?;
+        match (id, uuid) {
+            (Some(id), _) => parse(&id, || format!("the machine of {macs:?}")).map(Some),
+            (None, Some(uuid)) => machine_of_uuid(&mut self.connection, uuid).await,
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// `name`, or with the first number that makes it free.
+    async fn free_machine_name(&mut self, name: Name) -> Result<Name, StoreError> {
+        let mut candidate = name.clone();
+        let mut number = 1_u64;
+        while self.find(Kind::Machine, &(&candidate).into()).await?.is_some() {
+            number += 1;
+            let suffix = format!("-{number}");
+            let room = types::name::MAX_NAME_LEN - suffix.len();
+            let stem: String = name.as_str().chars().take(room).collect();
+            let stem = stem.trim_end_matches(['-', '.', '_']);
+            candidate = format!("{stem}{suffix}").parse().expect("a name, cut and numbered, is a name");
+        }
+        Ok(candidate)
+    }
+
+    async fn agent_registered(
+        &mut self,
+        machine: MachineId,
+        registration: Registration,
+    ) -> Result<ObjectRow, StoreError> {
+        let Registration { boot_id, env, firmware, agent_version, inventory, boot_mac } = registration;
+        let row = self.load(Kind::Machine, machine.into()).await?;
+        let status: MachineStatus = crate::column::from_json(&row.status, || format!("machine {machine}"))?;
+        if status.agent.is_some_and(|agent| agent.boot_id == boot_id) {
+            return Ok(row);
+        }
+        let macs = inventory.nics.iter().map(|nic| nic.mac).chain(boot_mac).collect::<Vec<_>>();
+        let uuid = inventory.system.uuid;
+        self.see_machine(machine, macs, uuid).await?;
+        let since = self.now();
+        let data = json!({ "boot_id": boot_id, "env": env, "firmware": firmware, "agent_version": agent_version });
+        let row = self
+            .change_status::<Machines>(machine.into(), move |status| {
+                status.agent = Some(AgentPresence { boot_id, env, since });
+                status.firmware = Some(firmware);
+                status.inventory = Some(inventory);
+            })
+            .await?;
+        self.effects.tasks.push(machine);
+        let run = self.active_run(machine).await?;
+        self.tell(machine, run, event::kind::AGENT_REGISTERED, "agent", data).await?;
+        Ok(row)
+    }
+
+    async fn called_home(&mut self, machine: MachineId, run: RunId, call: CallHome) -> Result<(), StoreError> {
+        let CallHome { boot_id, hostname } = call;
+        let of: Option<String> = sqlx::query_scalar("SELECT machine FROM runs WHERE id = ?1")
+            .bind(run.to_string())
+            .fetch_optional(&mut self.connection)
+            .await?;
+        if of != Some(machine.to_string()) {
+            return Err(StoreError::NotFound { what: "run of the machine", id: run.to_string() });
+        }
+        let (at, data) = (self.now(), json!({ "boot_id": boot_id, "hostname": hostname }));
+        let mut repeated = false;
+        self.change_status::<Machines>(machine.into(), |status| {
+            repeated = status.called_home.as_ref().is_some_and(|home| home.run == run && home.boot_id == boot_id);
+            if !repeated {
+                status.called_home = Some(CalledHome { run, at, boot_id, hostname });
+            }
+        })
+        .await?;
+        if repeated {
+            return Ok(());
+        }
+        self.tell(machine, Some(run), event::kind::HOST_CALLED_HOME, "host", data).await
+    }
+
+    async fn set_wanted_env(&mut self, lease: Lease, machine: MachineId, env: Option<Name>) -> Result<(), StoreError> {
+        self.check_lease(lease, machine).await?;
+        let data = json!({ "env": env });
+        let mut changed = false;
+        self.change_status::<Machines>(machine.into(), |status| {
+            changed = status.wanted_env != env;
+            status.wanted_env = env;
+        })
+        .await?;
+        if !changed {
+            return Ok(());
+        }
+        self.tell(machine, Some(lease.run), WANTED_ENV, "engine", data).await
+    }
+
+    async fn set_machine_bmc(&mut self, lease: Lease, machine: MachineId, bmc: Name) -> Result<(), StoreError> {
+        self.check_lease(lease, machine).await?;
+        let missing = || StoreError::NotFound { what: Kind::Bmc.as_str(), id: bmc.to_string() };
+        self.find(Kind::Bmc, &(&bmc).into()).await?.ok_or_else(missing)?;
+        let mut row = self.load(Kind::Machine, machine.into()).await?;
+        let mut spec = row.open_spec(&self.sealer)?;
+        spec["bmc"] = bmc.to_string().into();
+        let source = row.source;
+        if !self.replace_spec(&mut row, spec, source).await? {
+            return Ok(());
+        }
+        self.tell(machine, Some(lease.run), BMC_TIED, "engine", json!({ "bmc": bmc })).await
+    }
+
+    /// Puts on record, now, what happened to the machine.
+    pub(crate) async fn tell(
+        &mut self,
+        machine: MachineId,
+        run: Option<RunId>,
+        kind: &str,
+        actor: &str,
+        data: serde_json::Value,
+    ) -> Result<(), StoreError> {
+        let (at, kind, actor) = (self.now(), kind.to_owned(), actor.to_owned());
+        self.append(&NewEvent { at, kind, machine: Some(machine), run, actor, data }).await
     }
 }

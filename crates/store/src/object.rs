@@ -1,10 +1,12 @@
 //! Objects: one table for all kinds.
 
+use crate::column::word;
+use crate::object_row::{ObjectRow, find_row};
 use crate::{ObjectKind, Store, StoreError};
 use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
-use types::object::{Object, Source};
+use types::object::{Kind, Object, Source};
 use types::{Name, ObjectId};
 
 /// Which object.
@@ -45,63 +47,123 @@ impl fmt::Display for Selector {
     }
 }
 
-type Found<K> = Object<<K as ObjectKind>::Spec, <K as ObjectKind>::Status>;
+/// An object of kind `K`.
+pub(crate) type Found<K> = Object<<K as ObjectKind>::Spec, <K as ObjectKind>::Status>;
 
 impl Store {
     /// The object, if there is one.
-    pub async fn find<K: ObjectKind>(&self, _selector: &Selector) -> Result<Option<Found<K>>, StoreError> {
-        unimplemented!()
+    pub async fn find<K: ObjectKind>(&self, selector: &Selector) -> Result<Option<Found<K>>, StoreError> {
+        let row = find_row(self.reader(), K::KIND, selector).await?;
+        row.map(|row| row.into_object::<K>(&self.inner.sealer)).transpose()
     }
 
     /// Objects in the order of their names, after the one named `after`.
-    pub async fn list<K: ObjectKind>(&self, _after: Option<&Name>, _limit: usize) -> Result<Vec<Found<K>>, StoreError> {
-        unimplemented!()
+    pub async fn list<K: ObjectKind>(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Found<K>>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM objects WHERE kind = ?1 AND name > ?2 ORDER BY name LIMIT ?3")
+            .bind(word(K::KIND))
+            .bind(after.map_or(String::new(), Name::to_string))
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(self.reader())
+            .await?;
+        rows.iter().map(|row| ObjectRow::read(row)?.into_object::<K>(&self.inner.sealer)).collect()
     }
 
     /// Makes an object.
     pub async fn create<K: ObjectKind>(
         &self,
-        _name: Name,
-        _spec: K::Spec,
-        _source: Source,
-        _actor: &str,
+        name: Name,
+        spec: K::Spec,
+        source: Source,
+        actor: &str,
     ) -> Result<Found<K>, StoreError> {
-        unimplemented!()
+        let (spec, actor) = (reveal::<K>(&spec)?, actor.to_owned());
+        let row = self.write(move |tx| {
+            Box::pin(async move {
+                let row = tx.insert_object(K::KIND, name, spec, source).await?;
+                tx.record_change("create", &row, &actor).await?;
+                Ok::<_, StoreError>(row)
+            })
+        });
+        row.await?.into_object::<K>(&self.inner.sealer)
     }
 
-    /// Replaces the spec of the object as it was at `version`.
+    /// Replaces the spec of the object as it was at `version`. One that is so already stays as it is.
     pub async fn update<K: ObjectKind>(
         &self,
-        _id: ObjectId,
-        _version: u64,
-        _spec: K::Spec,
-        _actor: &str,
+        id: ObjectId,
+        version: u64,
+        spec: K::Spec,
+        actor: &str,
     ) -> Result<Found<K>, StoreError> {
-        unimplemented!()
+        let (spec, actor) = (reveal::<K>(&spec)?, actor.to_owned());
+        let row = self.write(move |tx| {
+            Box::pin(async move {
+                let mut row = tx.load(K::KIND, id).await?;
+                row.check_change(version)?;
+                let source = row.source;
+                if tx.replace_spec(&mut row, spec, source).await? {
+                    tx.record_change("update", &row, &actor).await?;
+                }
+                Ok::<_, StoreError>(row)
+            })
+        });
+        row.await?.into_object::<K>(&self.inner.sealer)
     }
 
     /// Renames the object as it was at `version`.
     pub async fn rename<K: ObjectKind>(
         &self,
-        _id: ObjectId,
-        _version: u64,
-        _name: Name,
-        _actor: &str,
+        id: ObjectId,
+        version: u64,
+        name: Name,
+        actor: &str,
     ) -> Result<Found<K>, StoreError> {
-        unimplemented!()
+        let actor = actor.to_owned();
+        let row = self.write(move |tx| {
+            Box::pin(async move {
+                let mut row = tx.load(K::KIND, id).await?;
+                row.check_change(version)?;
+                if row.name != name {
+                    tx.rename_row(&mut row, name).await?;
+                    tx.record_change("rename", &row, &actor).await?;
+                }
+                Ok::<_, StoreError>(row)
+            })
+        });
+        row.await?.into_object::<K>(&self.inner.sealer)
     }
 
     /// Removes the object as it was at `version`. A machine that a run works on stays.
-    pub async fn delete<K: ObjectKind>(&self, _id: ObjectId, _version: u64, _actor: &str) -> Result<(), StoreError> {
-        unimplemented!()
+    pub async fn delete<K: ObjectKind>(&self, id: ObjectId, version: u64, actor: &str) -> Result<(), StoreError> {
+        let actor = actor.to_owned();
+        self.write(move |tx| {
+            Box::pin(async move {
+                let row = tx.load(K::KIND, id).await?;
+                row.check_change(version)?;
+                if row.kind == Kind::Machine
+                    && let Some(run) = tx.active_run(id.into()).await?
+                {
+                    return Err(StoreError::MachineBusy { run });
+                }
+                tx.delete_row(id).await?;
+                tx.record_change("delete", &row, &actor).await
+            })
+        })
+        .await
     }
 
     /// Changes what is known of an object. Its version stays.
     pub async fn update_status<K: ObjectKind>(
         &self,
-        _id: ObjectId,
-        _change: impl FnOnce(&mut K::Status) + Send + 'static,
+        id: ObjectId,
+        change: impl FnOnce(&mut K::Status) + Send + 'static,
     ) -> Result<Found<K>, StoreError> {
-        unimplemented!()
+        let row = self.write(move |tx| Box::pin(tx.change_status::<K>(id, change)));
+        row.await?.into_object::<K>(&self.inner.sealer)
     }
+}
+
+/// The spec as JSON, secrets included.
+fn reveal<K: ObjectKind>(spec: &K::Spec) -> Result<serde_json::Value, StoreError> {
+    K::reveal(spec).map_err(|error| StoreError::Malformed { kind: K::KIND, reason: error.to_string() })
 }

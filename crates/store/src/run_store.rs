@@ -1,40 +1,293 @@
 //! Runs as the engine sees them: claimed, committed, released.
+//!
+//! A claim leaves what made the run due as it is; only a commit changes it. So a server that dies between the
+//! two leaves the run due, for the same reason, to whoever comes next.
 
-use crate::Store;
+use crate::column::{nanos, timestamp, to_json};
+use crate::history::last_seq;
+use crate::kinds::Machines;
+use crate::run_row::{end_on_machine, read_run, state_word, unread_commands};
+use crate::writer::Tx;
+use crate::{Store, StoreError};
 use async_trait::async_trait;
+use sqlx::Row;
 use std::sync::Arc;
 use tokio::sync::{Notify, watch};
-use types::{RunId, Timestamp};
-use workflow::OperatorCommand;
-use workflow::ports::{Claimed, Commit, CommitError, Lease, RunStore};
+use tracing::error;
+use types::event::NewEvent;
+use types::{MachineId, RunId, Timestamp};
+use workflow::ports::{Claimed, Commit, CommitError, Lease, RunStore, Then};
+use workflow::{Ending, OperatorCommand, RUN_FORMAT, Run, RunEvent};
 
 #[async_trait]
 impl RunStore for Store {
-    async fn claim_due(&self, _now: Timestamp, _until: Timestamp, _limit: usize) -> Result<Vec<Claimed>, CommitError> {
-        unimplemented!()
+    async fn claim_due(&self, now: Timestamp, until: Timestamp, limit: usize) -> Result<Vec<Claimed>, CommitError> {
+        // Looking costs the other writers nothing, and most of the time there is nothing to claim.
+        if limit == 0 || self.earliest_due().await?.is_none_or(|due| due > now) {
+            return Ok(Vec::new());
+        }
+        self.write(move |tx| Box::pin(async move { tx.claim_due(now, until, limit).await })).await
     }
 
-    async fn commit(&self, _commit: Commit<'_>) -> Result<u64, CommitError> {
-        unimplemented!()
+    async fn commit(&self, commit: Commit<'_>) -> Result<u64, CommitError> {
+        let written = Written::of(commit);
+        self.write(move |tx| Box::pin(async move { tx.commit_run(written).await })).await
     }
 
-    async fn renew(&self, _lease: Lease, _until: Timestamp) -> Result<(), CommitError> {
-        unimplemented!()
+    async fn renew(&self, lease: Lease, until: Timestamp) -> Result<(), CommitError> {
+        self.write(move |tx| Box::pin(async move { tx.renew(lease, until).await })).await
     }
 
-    async fn commands(&self, _run: RunId) -> Result<Vec<OperatorCommand>, CommitError> {
-        unimplemented!()
+    async fn commands(&self, run: RunId) -> Result<Vec<OperatorCommand>, CommitError> {
+        Ok(unread_commands(self.reader(), run).await?)
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, CommitError> {
-        unimplemented!()
+        Ok(self.earliest_due().await?)
     }
 
     fn due_changed(&self) -> Arc<Notify> {
-        unimplemented!()
+        Arc::clone(&self.inner.signals.due)
     }
 
     fn command_seq(&self) -> watch::Receiver<i64> {
-        unimplemented!()
+        self.inner.signals.command_seq.subscribe()
+    }
+}
+
+/// A commit in a form that can go to the writing task.
+struct Written {
+    lease: Lease,
+    machine: MachineId,
+    state: String,
+    doc: String,
+    settled: bool,
+    ended: Option<(Timestamp, Ending)>,
+    events: Vec<(NewEvent, String)>,
+    at: Timestamp,
+    commands_done: Option<i64>,
+    then: Then,
+}
+
+impl Written {
+    fn of(commit: Commit<'_>) -> Self {
+        let Commit { lease, run, events, at, commands_done, then } = commit;
+        Self {
+            lease,
+            machine: run.machine,
+            state: state_word(run),
+            doc: to_json(run),
+            settled: run.settled.is_some(),
+            ended: run.ended.zip(run.ending),
+            events: events.iter().map(|event| entry(run, event, at)).collect(),
+            at,
+            commands_done,
+            then,
+        }
+    }
+}
+
+/// The history's entry for what happened to the run.
+fn entry(run: &Run, event: &RunEvent, at: Timestamp) -> (NewEvent, String) {
+    let actor = match event {
+        RunEvent::Created { by, .. }
+        | RunEvent::Paused { by }
+        | RunEvent::Resumed { by }
+        | RunEvent::CancelRequested { by, .. }
+        | RunEvent::RetryRequested { by }
+        | RunEvent::CommandIgnored { by, .. } => by.clone(),
+        _ => "engine".to_owned(),
+    };
+    let entry = NewEvent {
+        at,
+        kind: event.kind().to_owned(),
+        machine: Some(run.machine),
+        run: Some(run.id),
+        actor,
+        data: serde_json::Value::Null,
+    };
+    (entry, to_json(event))
+}
+
+/// What a run sleeps on once it is released.
+struct Sleep {
+    wake_at: Option<Timestamp>,
+    wake_on: Vec<String>,
+    event_woke: bool,
+}
+
+impl Store {
+    /// When a run becomes due: at its time, unless somebody holds it for longer.
+    async fn earliest_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        let due: Option<i64> = sqlx::query_scalar(
+            "SELECT min(due) FROM (
+                 SELECT * FROM (SELECT wake_at AS due FROM runs
+                     WHERE ended IS NULL AND wake_at IS NOT NULL AND lease_until IS NULL AND format <= ?1
+                     ORDER BY wake_at LIMIT 1)
+                 UNION ALL
+                 SELECT max(wake_at, lease_until) AS due FROM runs
+                     WHERE ended IS NULL AND wake_at IS NOT NULL AND lease_until IS NOT NULL AND format <= ?1
+             )",
+        )
+        .bind(i64::from(RUN_FORMAT))
+        .fetch_one(self.reader())
+        .await?;
+        Ok(due.map(timestamp))
+    }
+}
+
+impl Tx {
+    async fn claim_due(&mut self, now: Timestamp, until: Timestamp, limit: usize) -> Result<Vec<Claimed>, CommitError> {
+        let due = sqlx::query(
+            "SELECT id, format, doc, epoch, event_woke FROM runs
+             WHERE ended IS NULL AND wake_at <= ?1 AND (lease_until IS NULL OR lease_until <= ?1) AND format <= ?2
+             ORDER BY wake_at, seq LIMIT ?3",
+        )
+        .bind(nanos(now))
+        .bind(i64::from(RUN_FORMAT))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(&mut self.connection)
+        .await
+        .map_err(StoreError::from)?;
+        let seen = last_seq(&mut self.connection).await?;
+        let mut claimed = Vec::with_capacity(due.len());
+        for row in due {
+            let id: String = row.try_get("id").map_err(StoreError::from)?;
+            let event_woke: bool = row.try_get("event_woke").map_err(StoreError::from)?;
+            let epoch: i64 = row.try_get("epoch").map_err(StoreError::from)?;
+            let run = match read_run(&row) {
+                Ok(run) => run,
+                Err(unreadable) => {
+                    error!(run.id = id, error = %unreadable, "run {id} cannot be read; it rests until it is repaired");
+                    self.put_to_rest(&id).await?;
+                    continue;
+                }
+            };
+            let lease = Lease { run: run.id, epoch: epoch + 1 };
+            self.take_lease(lease, until).await?;
+            let commands = unread_commands(&mut self.connection, run.id).await?;
+            claimed.push(Claimed { run, lease, seen, event_woke, commands });
+        }
+        Ok(claimed)
+    }
+
+    async fn take_lease(&mut self, lease: Lease, until: Timestamp) -> Result<(), StoreError> {
+        sqlx::query("UPDATE runs SET epoch = ?2, lease_until = ?3 WHERE id = ?1")
+            .bind(lease.run.to_string())
+            .bind(lease.epoch)
+            .bind(nanos(until))
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
+    }
+
+    /// Keeps an unreadable run from being claimed again and again before all others.
+    async fn put_to_rest(&mut self, run: &str) -> Result<(), StoreError> {
+        sqlx::query("UPDATE runs SET wake_at = NULL WHERE id = ?1")
+            .bind(run.to_owned())
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
+    }
+
+    async fn renew(&mut self, lease: Lease, until: Timestamp) -> Result<(), CommitError> {
+        let renewed = sqlx::query(
+            "UPDATE runs SET lease_until = ?3
+             WHERE id = ?1 AND epoch = ?2 AND lease_until IS NOT NULL AND ended IS NULL",
+        )
+        .bind(lease.run.to_string())
+        .bind(lease.epoch)
+        .bind(nanos(until))
+        .execute(&mut self.connection)
+        .await
+        .map_err(StoreError::from)?;
+        if renewed.rows_affected() == 0 { Err(CommitError::LeaseLost) } else { Ok(()) }
+    }
+
+    async fn commit_run(&mut self, written: Written) -> Result<u64, CommitError> {
+        self.check_lease(written.lease, written.machine).await?;
+        self.finish_commands(&written).await?;
+        let (lease_until, sleep) = match &written.then {
+            _ if written.ended.is_some() => (None, Sleep { wake_at: None, wake_on: Vec::new(), event_woke: false }),
+            // A run that is held is due as soon as its lease has run out.
+            Then::Keep { until } => {
+                (Some(*until), Sleep { wake_at: Some(written.at), wake_on: Vec::new(), event_woke: false })
+            }
+            Then::Release { at, on, seen } => (None, self.sleep(&written, *at, on.clone(), *seen).await?),
+        };
+        for (event, data) in &written.events {
+            self.insert_event(event, data.clone()).await?;
+        }
+        self.save_run(&written, lease_until, &sleep).await?;
+        if let Some((_, ending)) = written.ended {
+            self.end_run(&written, ending).await?;
+        }
+        self.effects.due |= lease_until.is_none();
+        Ok(last_seq(&mut self.connection).await?)
+    }
+
+    /// What the run sleeps on, unless there is a reason not to sleep: a command that it has not dealt with, or
+    /// an event that came while its step was looking.
+    async fn sleep(
+        &mut self,
+        written: &Written,
+        at: Option<Timestamp>,
+        on: Vec<String>,
+        seen: u64,
+    ) -> Result<Sleep, StoreError> {
+        let event_woke = self.happened_after(written.machine, seen, &on).await?;
+        let commanded = !unread_commands(&mut self.connection, written.lease.run).await?.is_empty();
+        let wake_at = if event_woke || commanded { Some(written.at) } else { at };
+        Ok(Sleep { wake_at, wake_on: on, event_woke })
+    }
+
+    async fn finish_commands(&mut self, written: &Written) -> Result<(), StoreError> {
+        let until = if written.ended.is_some() { Some(i64::MAX) } else { written.commands_done };
+        let Some(until) = until else { return Ok(()) };
+        sqlx::query("UPDATE run_commands SET done = 1 WHERE run = ?1 AND seq <= ?2 AND done = 0")
+            .bind(written.lease.run.to_string())
+            .bind(until)
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
+    }
+
+    async fn save_run(
+        &mut self,
+        written: &Written,
+        lease_until: Option<Timestamp>,
+        sleep: &Sleep,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE runs SET doc = ?2, state = ?3, settled = ?4, ended = ?5, lease_until = ?6, wake_at = ?7,
+             wake_on = ?8, event_woke = ?9 WHERE id = ?1",
+        )
+        .bind(written.lease.run.to_string())
+        .bind(written.doc.clone())
+        .bind(written.state.clone())
+        .bind(written.settled)
+        .bind(written.ended.map(|(at, _)| nanos(at)))
+        .bind(lease_until.map(nanos))
+        .bind(sleep.wake_at.map(nanos))
+        .bind(to_json(&sleep.wake_on))
+        .bind(sleep.event_woke)
+        .execute(&mut self.connection)
+        .await?;
+        Ok(())
+    }
+
+    /// The run lets go of its machine, and the machine's agent of its orders.
+    async fn end_run(&mut self, written: &Written, ending: Ending) -> Result<(), StoreError> {
+        let run = written.lease.run;
+        let ended = self.change_status::<Machines>(written.machine.into(), move |status| {
+            end_on_machine(status, run, ending);
+        });
+        match ended.await {
+            // A machine cannot be removed under its run, but a run must be able to end without one.
+            Ok(_) | Err(StoreError::NotFound { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        self.effects.tasks.push(written.machine);
+        Ok(())
     }
 }

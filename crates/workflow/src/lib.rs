@@ -23,4 +23,4 @@ pub use definition::{Backoff, DefinitionError, OnFailure, StageSpec, StepSpec, W
 pub use engine::{Engine, EngineOptions};
 pub use event::{Ending, RunEvent, StepRef, WokenBy};
 pub use outcome::{StepCx, StepError, StepOutcome, StepResult, Wait};
-pub use run::{Failure, NewRun, Run, RunState, StageRun, StageState, StepRun, StepState};
+pub use run::{FORMAT as RUN_FORMAT, Failure, NewRun, Run, RunState, StageRun, StageState, StepRun, StepState};

@@ -9,7 +9,7 @@ use types::{ErrorClass, How, HumanDuration, MachineId, Name, Params, RunId, Time
 use utoipa::ToSchema;
 
 /// The version of the stored form. A newer form is refused, never guessed at.
-pub(crate) const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 1;
 
 /// What it takes to start a run.
 #[derive(Debug, Clone)]

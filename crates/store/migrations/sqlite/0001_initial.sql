@@ -68,6 +68,7 @@ CREATE TABLE runs (
 CREATE UNIQUE INDEX runs_active ON runs (machine) WHERE ended IS NULL;
 CREATE INDEX runs_of_machine ON runs (machine, seq);
 CREATE INDEX runs_due ON runs (wake_at) WHERE ended IS NULL AND wake_at IS NOT NULL;
+CREATE INDEX runs_held ON runs (lease_until) WHERE lease_until IS NOT NULL;
 
 CREATE TABLE run_commands (
     seq     INTEGER PRIMARY KEY AUTOINCREMENT,

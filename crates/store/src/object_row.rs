@@ -1,0 +1,292 @@
+//! An object as it is stored, and the writes that all kinds share.
+
+use crate::column::{from_json, from_word, nanos, parse, signed, timestamp, to_json, unsigned, word};
+use crate::kinds::shape;
+use crate::object::Found;
+use crate::seal::Sealer;
+use crate::writer::Tx;
+use crate::{ObjectKind, Selector, StoreError};
+use serde_json::{Value, json};
+use sqlx::sqlite::{SqliteExecutor, SqliteRow};
+use sqlx::{QueryBuilder, Row, Sqlite};
+use types::event::{self, NewEvent};
+use types::machine::MachineSpec;
+use types::object::{Kind, Object, Source};
+use types::{MachineId, Name, ObjectId};
+
+/// How a secret is shown, and what stands for "the one you have" when it comes back.
+const SHOWN: &str = "[secret]";
+
+/// A row of the table, with its secrets sealed.
+pub(crate) struct ObjectRow {
+    pub(crate) id: ObjectId,
+    pub(crate) kind: Kind,
+    pub(crate) name: Name,
+    pub(crate) spec: String,
+    pub(crate) status: String,
+    pub(crate) version: u64,
+    pub(crate) source: Source,
+    pub(crate) created: i64,
+    pub(crate) updated: i64,
+}
+
+impl ObjectRow {
+    pub(crate) fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+        let id: String = row.try_get("id")?;
+        let what = || format!("object {id}");
+        Ok(Self {
+            id: parse(&id, what)?,
+            kind: from_word(row.try_get("kind")?, what)?,
+            name: parse(row.try_get("name")?, what)?,
+            spec: row.try_get("spec")?,
+            status: row.try_get("status")?,
+            version: unsigned(row.try_get("version")?),
+            source: from_word(row.try_get("source")?, what)?,
+            created: row.try_get("created")?,
+            updated: row.try_get("updated")?,
+        })
+    }
+
+    fn describe(&self) -> String {
+        format!("{} {} ({})", self.kind, self.name, self.id)
+    }
+
+    /// The spec with its secrets opened.
+    pub(crate) fn open_spec(&self, sealer: &Sealer) -> Result<Value, StoreError> {
+        let mut spec: Value = from_json(&self.spec, || self.describe())?;
+        for pointer in shape(self.kind).secrets {
+            let Some(slot) = spec.pointer_mut(pointer).filter(|slot| !slot.is_null()) else { continue };
+            let corrupt = || StoreError::Corrupt { what: format!("{pointer} of {}", self.describe()) };
+            let sealed = slot["sealed"].as_str().ok_or_else(corrupt)?;
+            let opened = sealer.open(sealed, &place(self.kind, self.id, pointer))?;
+            *slot = opened.as_str().into();
+        }
+        Ok(spec)
+    }
+
+    pub(crate) fn into_object<K: ObjectKind>(self, sealer: &Sealer) -> Result<Found<K>, StoreError> {
+        let spec = self.open_spec(sealer)?;
+        Ok(Object {
+            spec: serde_json::from_value(spec).map_err(|_| StoreError::Corrupt { what: self.describe() })?,
+            status: from_json(&self.status, || self.describe())?,
+            id: self.id,
+            name: self.name,
+            version: self.version,
+            source: self.source,
+            created: timestamp(self.created),
+            updated: timestamp(self.updated),
+        })
+    }
+
+    /// Refuses a change of what is part of the program.
+    pub(crate) fn refuse_builtin(&self) -> Result<(), StoreError> {
+        if self.source == Source::Builtin {
+            return Err(StoreError::ReadOnly { kind: self.kind, name: self.name.clone() });
+        }
+        Ok(())
+    }
+
+    /// Refuses a change by somebody who has not seen the object as it is.
+    pub(crate) fn check_change(&self, version: u64) -> Result<(), StoreError> {
+        self.refuse_builtin()?;
+        if self.version != version {
+            return Err(StoreError::Stale { current: self.version });
+        }
+        Ok(())
+    }
+}
+
+/// What a sealed secret is bound to.
+fn place(kind: Kind, id: ObjectId, pointer: &str) -> String {
+    format!("{kind}/{id}{pointer}")
+}
+
+fn seal_spec(sealer: &Sealer, kind: Kind, id: ObjectId, mut spec: Value) -> Result<String, StoreError> {
+    for pointer in shape(kind).secrets {
+        if let Some(slot) = spec.pointer_mut(pointer)
+            && let Some(secret) = slot.as_str()
+        {
+            *slot = json!({ "sealed": sealer.seal(secret, &place(kind, id, pointer))? });
+        }
+    }
+    Ok(to_json(&spec))
+}
+
+/// Puts the stored secret where the new spec says only that there is one.
+fn keep_secrets(kind: Kind, spec: &mut Value, old: Option<&Value>) -> Result<(), StoreError> {
+    for path in shape(kind).secrets {
+        let Some(slot) = spec.pointer_mut(path).filter(|slot| *slot == SHOWN) else { continue };
+        let kept = old.and_then(|old| old.pointer(path)).filter(|kept| kept.is_string());
+        *slot = kept.ok_or(StoreError::SecretNotGiven { path })?.clone();
+    }
+    Ok(())
+}
+
+/// The row of an object.
+pub(crate) async fn find_row(
+    executor: impl SqliteExecutor<'_>,
+    kind: Kind,
+    selector: &Selector,
+) -> Result<Option<ObjectRow>, StoreError> {
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM objects WHERE kind = ");
+    query.push_bind(word(kind));
+    match selector {
+        Selector::Id(id) => query.push(" AND id = ").push_bind(id.to_string()),
+        Selector::Name(name) => query.push(" AND name = ").push_bind(name.clone()),
+    };
+    let row = query.build().fetch_optional(executor).await?;
+    row.as_ref().map(ObjectRow::read).transpose()
+}
+
+impl Tx {
+    pub(crate) async fn find(&mut self, kind: Kind, selector: &Selector) -> Result<Option<ObjectRow>, StoreError> {
+        find_row(&mut self.connection, kind, selector).await
+    }
+
+    /// The row of an object that must be there.
+    pub(crate) async fn load(&mut self, kind: Kind, id: ObjectId) -> Result<ObjectRow, StoreError> {
+        let missing = || StoreError::NotFound { what: kind.as_str(), id: id.to_string() };
+        self.find(kind, &Selector::Id(id)).await?.ok_or_else(missing)
+    }
+
+    /// Makes an object. `spec` has its secrets open.
+    pub(crate) async fn insert_object(
+        &mut self,
+        kind: Kind,
+        name: Name,
+        mut spec: Value,
+        source: Source,
+    ) -> Result<ObjectRow, StoreError> {
+        self.check_name_is_free(kind, &name).await?;
+        keep_secrets(kind, &mut spec, None)?;
+        let (id, now) = (ObjectId::new(), nanos(self.now()));
+        let sealed = seal_spec(&self.sealer, kind, id, spec.clone())?;
+        let row = ObjectRow {
+            id,
+            kind,
+            name,
+            spec: sealed,
+            status: "{}".to_owned(),
+            version: 1,
+            source,
+            created: now,
+            updated: now,
+        };
+        sqlx::query(
+            "INSERT INTO objects (id, kind, name, spec, status, version, source, created, updated)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)",
+        )
+        .bind(id.to_string())
+        .bind(word(kind))
+        .bind(row.name.to_string())
+        .bind(row.spec.clone())
+        .bind(row.status.clone())
+        .bind(signed(row.version))
+        .bind(word(source))
+        .bind(now)
+        .execute(&mut self.connection)
+        .await?;
+        self.index(&row, spec).await?;
+        Ok(row)
+    }
+
+    /// Replaces the spec of `row`; `spec` has its secrets open. False when it is so already.
+    pub(crate) async fn replace_spec(
+        &mut self,
+        row: &mut ObjectRow,
+        mut spec: Value,
+        source: Source,
+    ) -> Result<bool, StoreError> {
+        let old = row.open_spec(&self.sealer)?;
+        keep_secrets(row.kind, &mut spec, Some(&old))?;
+        if spec == old {
+            return Ok(false);
+        }
+        row.spec = seal_spec(&self.sealer, row.kind, row.id, spec.clone())?;
+        row.version += 1;
+        row.source = source;
+        row.updated = nanos(self.now());
+        sqlx::query("UPDATE objects SET spec = ?2, version = ?3, source = ?4, updated = ?5 WHERE id = ?1")
+            .bind(row.id.to_string())
+            .bind(row.spec.clone())
+            .bind(signed(row.version))
+            .bind(word(row.source))
+            .bind(row.updated)
+            .execute(&mut self.connection)
+            .await?;
+        self.index(row, spec).await?;
+        Ok(true)
+    }
+
+    /// Gives `row` another name.
+    pub(crate) async fn rename_row(&mut self, row: &mut ObjectRow, name: Name) -> Result<(), StoreError> {
+        self.check_name_is_free(row.kind, &name).await?;
+        row.name = name;
+        row.version += 1;
+        row.updated = nanos(self.now());
+        sqlx::query("UPDATE objects SET name = ?2, version = ?3, updated = ?4 WHERE id = ?1")
+            .bind(row.id.to_string())
+            .bind(row.name.to_string())
+            .bind(signed(row.version))
+            .bind(row.updated)
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
+    }
+
+    /// Keeps the status of `row`.
+    pub(crate) async fn save_status(&mut self, row: &ObjectRow) -> Result<(), StoreError> {
+        sqlx::query("UPDATE objects SET status = ?2 WHERE id = ?1")
+            .bind(row.id.to_string())
+            .bind(row.status.clone())
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
+    }
+
+    /// Changes what is known of an object.
+    pub(crate) async fn change_status<K: ObjectKind>(
+        &mut self,
+        id: ObjectId,
+        change: impl FnOnce(&mut K::Status) + Send,
+    ) -> Result<ObjectRow, StoreError> {
+        let mut row = self.load(K::KIND, id).await?;
+        let mut status: K::Status = from_json(&row.status, || row.describe())?;
+        change(&mut status);
+        row.status = to_json(&status);
+        self.save_status(&row).await?;
+        Ok(row)
+    }
+
+    pub(crate) async fn delete_row(&mut self, id: ObjectId) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM objects WHERE id = ?1").bind(id.to_string()).execute(&mut self.connection).await?;
+        Ok(())
+    }
+
+    /// Puts on record what a person did to an object. The spec is not part of it: it may hold secrets.
+    pub(crate) async fn record_change(&mut self, action: &str, row: &ObjectRow, actor: &str) -> Result<(), StoreError> {
+        let machine = (row.kind == Kind::Machine).then(|| MachineId::from(row.id));
+        let data = json!({
+            "action": action, "kind": row.kind, "name": row.name, "id": row.id, "version": row.version,
+        });
+        let (at, kind) = (self.now(), event::kind::OPERATOR.to_owned());
+        self.append(&NewEvent { at, kind, machine, run: None, actor: actor.to_owned(), data }).await
+    }
+
+    async fn check_name_is_free(&mut self, kind: Kind, name: &Name) -> Result<(), StoreError> {
+        match self.find(kind, &name.into()).await? {
+            Some(_) => Err(StoreError::NameTaken { kind, name: name.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps what machines are found by.
+    pub(crate) async fn index(&mut self, row: &ObjectRow, spec: Value) -> Result<(), StoreError> {
+        if row.kind != Kind::Machine {
+            return Ok(());
+        }
+        let spec: MachineSpec =
+            serde_json::from_value(spec).map_err(|_| StoreError::Corrupt { what: row.describe() })?;
+        self.declare_machine(row.id.into(), &spec).await
+    }
+}

@@ -1,0 +1,99 @@
+//! A run as it is stored.
+
+use crate::column::{from_json, parse, timestamp};
+use crate::writer::Tx;
+use crate::{StoreError, column};
+use sqlx::Row;
+use sqlx::sqlite::{SqliteExecutor, SqliteRow};
+use types::machine::{MachineState, MachineStatus};
+use types::{MachineId, RunId, Timestamp};
+use workflow::ports::Lease;
+use workflow::{Ending, OperatorCommand, RUN_FORMAT, Run};
+
+/// Reads the run in a row with the columns `id`, `format` and `doc`. One of a newer format is refused, since
+/// what it would lose in reading would be lost for good in the next write.
+pub(crate) fn read_run(row: &SqliteRow) -> Result<Run, StoreError> {
+    let id: String = row.try_get("id")?;
+    let what = || format!("run {id}");
+    let format: i64 = row.try_get("format")?;
+    if format > i64::from(RUN_FORMAT) {
+        let format = u32::try_from(format).unwrap_or(u32::MAX);
+        return Err(StoreError::NewerFormat { run: parse(&id, what)?, format });
+    }
+    from_json(row.try_get("doc")?, what)
+}
+
+/// The run, if there is one.
+pub(crate) async fn find_run(executor: impl SqliteExecutor<'_>, id: RunId) -> Result<Option<Run>, StoreError> {
+    let query = sqlx::query("SELECT id, format, doc FROM runs WHERE id = ?1").bind(id.to_string());
+    query.fetch_optional(executor).await?.as_ref().map(read_run).transpose()
+}
+
+/// Commands to the run that have not been dealt with, in order.
+pub(crate) async fn unread_commands(
+    executor: impl SqliteExecutor<'_>,
+    run: RunId,
+) -> Result<Vec<OperatorCommand>, StoreError> {
+    let rows: Vec<(i64, String, String)> =
+        sqlx::query_as("SELECT seq, by_whom, command FROM run_commands WHERE run = ?1 AND done = 0 ORDER BY seq")
+            .bind(run.to_string())
+            .fetch_all(executor)
+            .await?;
+    let read = |(seq, by, command): (i64, String, String)| {
+        Ok(OperatorCommand { seq, by, command: from_json(&command, || format!("command {seq}"))? })
+    };
+    rows.into_iter().map(read).collect()
+}
+
+impl Tx {
+    /// The run that works on the machine.
+    pub(crate) async fn active_run(&mut self, machine: MachineId) -> Result<Option<RunId>, StoreError> {
+        let id: Option<String> = sqlx::query_scalar("SELECT id FROM runs WHERE machine = ?1 AND ended IS NULL")
+            .bind(machine.to_string())
+            .fetch_optional(&mut self.connection)
+            .await?;
+        id.map(|id| parse(&id, || format!("the active run of machine {machine}"))).transpose()
+    }
+
+    /// Refuses a write for the run by a server that no longer holds it: another has claimed it since, or it has
+    /// been given back.
+    pub(crate) async fn check_lease(&mut self, lease: Lease, machine: MachineId) -> Result<(), StoreError> {
+        let held: Option<i64> = sqlx::query_scalar(
+            "SELECT 1 FROM runs WHERE id = ?1 AND epoch = ?2 AND machine = ?3 AND lease_until IS NOT NULL",
+        )
+        .bind(lease.run.to_string())
+        .bind(lease.epoch)
+        .bind(machine.to_string())
+        .fetch_optional(&mut self.connection)
+        .await?;
+        held.map(|_| ()).ok_or(StoreError::LeaseLost)
+    }
+}
+
+/// The state of a machine whose run has begun or gone on.
+pub(crate) fn begin_on_machine(status: &mut MachineStatus, run: RunId) {
+    status.active_run = Some(run);
+    status.state = MachineState::Provisioning;
+}
+
+/// The state of a machine whose run has ended. It counts as deployed only by its own word.
+pub(crate) fn end_on_machine(status: &mut MachineStatus, run: RunId, ending: Ending) {
+    status.active_run = None;
+    let called_home = status.called_home.as_ref().is_some_and(|home| home.run == run);
+    status.state = match ending {
+        Ending::Succeeded if called_home => MachineState::Deployed,
+        Ending::Succeeded | Ending::Cancelled => MachineState::Known,
+        Ending::Failed => MachineState::Failed,
+    };
+}
+
+/// A nullable time column.
+pub(crate) fn optional_time(row: &SqliteRow, column: &str) -> Result<Option<Timestamp>, StoreError> {
+    let nanos: Option<i64> = row.try_get(column)?;
+    Ok(nanos.map(timestamp))
+}
+
+/// The run's state as its column has it.
+pub(crate) fn state_word(run: &Run) -> String {
+    column::word(run.state())
+}
