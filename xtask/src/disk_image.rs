@@ -154,8 +154,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let root = place.path().join("root");
         std::fs::write(&root, b"root").unwrap();
-        let parts =
-            Parts { boot_sector: vec![1; 512], bios_loader: vec![2; 2048], esp: root.clone(), root: root.clone() };
+        let parts = Parts { boot_sector: vec![1; 512], bios_loader: vec![2; 2048], esp: root.clone(), root };
         let disk = place.path().join("disk");
         let size = assemble(&disk, &parts).unwrap();
         let table = GPT::find_from(&mut File::open(&disk).unwrap()).unwrap();
