@@ -95,12 +95,13 @@ impl Shared {
         if version.is_some_and(|version| version != "4.0") {
             return Reply::error(StatusCode::PRECONDITION_FAILED, &Message::precondition_failed());
         }
+        let unknown_query = has_unknown_query(request.uri().query());
         if let Some(reply) = self.serve_open(method, path, request.body()) {
-            return reply;
+            return if unknown_query { query_not_supported() } else { reply };
         }
         let Some(caller) = accounts::authenticate(&mut self.state(), headers) else { return Reply::unauthorized() };
-        if has_unknown_query(request.uri().query()) {
-            return Reply::error(StatusCode::NOT_IMPLEMENTED, &Message::query_not_supported());
+        if unknown_query {
+            return query_not_supported();
         }
         match *method {
             Method::GET | Method::HEAD => self.read(&caller, method, path, headers).await,
@@ -265,6 +266,10 @@ impl Shared {
         }
         documents
     }
+}
+
+fn query_not_supported() -> Reply {
+    Reply::error(StatusCode::NOT_IMPLEMENTED, &Message::query_not_supported())
 }
 
 fn missing(path: &str) -> Reply {
