@@ -58,6 +58,7 @@ fn run(tool: &'static str, arguments: &[&str], highest_good: i32) -> Result<(), 
     let output = Command::new(tool)
         .args(arguments)
         .env("LC_ALL", "C")
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
         .stdin(Stdio::null())
         .output()
         .map_err(|source| GrowError::Run { tool, source })?;
