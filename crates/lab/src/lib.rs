@@ -2,7 +2,10 @@
 //!
 //! Only tests, `xtask` and the `slipway lab` command use it.
 
+pub mod namespace;
 pub mod network;
 pub mod power;
 pub mod qemu;
+pub mod rack;
 pub mod redfish;
+pub mod simulated;

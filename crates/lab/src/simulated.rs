@@ -1,0 +1,309 @@
+//! A machine without firmware, kernel or disk that talks to the server as a real one does.
+//!
+//! It asks over HTTP what to boot, registers as the agent does, does its tasks, and calls home from its "disk".
+//! It counts what must not happen twice: resets and disk writes. There are no faults in here but those that a
+//! test asks for; thousands of them fit into one process.
+
+use crate::power::{BootPlan, BootSource, PowerBackend, PowerError};
+use async_trait::async_trait;
+use serde_json::json;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+use tokio::task::AbortHandle;
+use types::agent::{AgentConfig, CallHome, CallHomeConfig, Registered, Registration, TaskOrder, TaskResult, Work};
+use types::inventory::{Board, Cpu, Disk, Inventory, Memory, Nic, System};
+use types::machine::Firmware;
+use types::{Digest, ErrorClass, How, MacAddr, TaskId};
+use url::Url;
+use uuid::Uuid;
+
+/// Between two tries to reach a server that is away. Short, since a simulated server is back in milliseconds.
+const RETRY_PAUSE: Duration = Duration::from_millis(20);
+
+/// What a simulated machine is.
+#[derive(Debug, Clone)]
+pub struct SimulatedSpec {
+    /// Name, for its serial number.
+    pub name: String,
+    /// Its network card.
+    pub mac: MacAddr,
+    /// SMBIOS UUID.
+    pub uuid: Uuid,
+    /// How it boots.
+    pub firmware: Firmware,
+    /// The server.
+    pub server: Url,
+}
+
+/// What was done to a simulated machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Deeds {
+    /// Times that it was switched on.
+    pub power_ons: u32,
+    /// Times that it was reset while on.
+    pub resets: u32,
+    /// Images written to its disk, in order.
+    pub images_written: Vec<Digest>,
+    /// The host name that its system was given.
+    pub hostname: Option<String>,
+}
+
+/// A simulated machine. Its power is a [`PowerBackend`]; put a simulated BMC in front of it.
+pub struct SimulatedMachine {
+    spec: SimulatedSpec,
+    http: reqwest::Client,
+    state: Mutex<State>,
+    me: Weak<Self>,
+}
+
+#[derive(Default)]
+struct State {
+    on: bool,
+    boot: Option<AbortHandle>,
+    call_home: Option<CallHomeConfig>,
+    deeds: Deeds,
+}
+
+/// The server is away, or does not want this machine to go on.
+#[derive(Debug)]
+enum BootError {
+    Unreachable,
+    Refused,
+}
+
+impl SimulatedMachine {
+    /// A machine that is off. `http` is shared by all of them, so that ten thousand do not need as many pools.
+    pub fn new(spec: SimulatedSpec, http: reqwest::Client) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self { spec, http, state: Mutex::default(), me: Weak::clone(me) })
+    }
+
+    /// What was done to it so far.
+    pub fn deeds(&self) -> Deeds {
+        self.lock().deeds.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends what runs on the machine and begins anew.
+    fn boot(&self, plan: &BootPlan, state: &mut State) {
+        if let Some(running) = state.boot.take() {
+            running.abort();
+        }
+        let Some(machine) = self.me.upgrade() else { return };
+        let source = plan.source;
+        state.boot = Some(tokio::spawn(async move { machine.run_from(source).await }).abort_handle());
+    }
+
+    async fn run_from(self: Arc<Self>, source: BootSource) {
+        let boot_id = Uuid::new_v4();
+        let local = match source {
+            BootSource::Disk => true,
+            BootSource::DefaultOrder | BootSource::Network | BootSource::Cd => loop {
+                match self.ask_what_to_boot().await {
+                    Ok(local) => break local,
+                    Err(BootError::Unreachable | BootError::Refused) => tokio::time::sleep(RETRY_PAUSE).await,
+                }
+            },
+        };
+        if local { self.run_installed_system(boot_id).await } else { self.run_agent(boot_id).await }
+    }
+
+    /// Whether the boot script sends the machine to its disk.
+    async fn ask_what_to_boot(&self) -> Result<bool, BootError> {
+        let script = self.fetch(&format!("boot/{}/script.ipxe", self.spec.mac.dashed())).await?;
+        let script = String::from_utf8_lossy(&script).into_owned();
+        Ok(!script.lines().any(|line| line.trim_start().starts_with("kernel ")))
+    }
+
+    async fn run_installed_system(&self, boot_id: Uuid) {
+        let (config, hostname) = {
+            let state = self.lock();
+            (state.call_home.clone(), state.deeds.hostname.clone().unwrap_or_default())
+        };
+        let Some(config) = config else { return };
+        let url = self.url("agent/v1/call-home");
+        loop {
+            let call = self.http.post(url.clone()).bearer_auth(config.token.expose());
+            let sent = call.json(&CallHome { boot_id, hostname: hostname.clone() }).send().await;
+            match sent {
+                Ok(answer) if answer.status().is_success() || answer.status().is_client_error() => return,
+                Ok(_) | Err(_) => tokio::time::sleep(RETRY_PAUSE).await,
+            }
+        }
+    }
+
+    async fn run_agent(&self, boot_id: Uuid) {
+        let registered = loop {
+            match self.register(boot_id).await {
+                Ok(registered) => break registered,
+                Err(_) => tokio::time::sleep(RETRY_PAUSE).await,
+            }
+        };
+        let token = registered.token.expose();
+        let mut done: HashMap<TaskId, TaskResult> = HashMap::new();
+        loop {
+            let Ok(Some(order)) = self.next_task(token).await else {
+                tokio::time::sleep(RETRY_PAUSE).await;
+                continue;
+            };
+            if !done.contains_key(&order.id) {
+                let result = self.carry_out(token, &order).await;
+                done.insert(order.id, result);
+            }
+            let url = self.url(&format!("agent/v1/tasks/{}/result", order.id));
+            // Not acknowledged is not reported: the server will give the order again, and gets the same answer.
+            let _reported = self.http.post(url).bearer_auth(token).json(&done[&order.id]).send().await;
+        }
+    }
+
+    async fn register(&self, boot_id: Uuid) -> Result<Registered, BootError> {
+        let archive = self.fetch(&format!("boot/{}/agent.cpio", self.spec.mac.dashed())).await?;
+        let config: AgentConfig = agent_config(&archive).ok_or(BootError::Refused)?;
+        let registration = Registration {
+            boot_id,
+            env: config.env,
+            firmware: self.spec.firmware,
+            agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            inventory: self.inventory(),
+            boot_mac: Some(self.spec.mac),
+        };
+        let call = self.http.post(self.url("agent/v1/register")).bearer_auth(config.token.expose());
+        let answer = call.json(&registration).send().await.map_err(|_| BootError::Unreachable)?;
+        if !answer.status().is_success() {
+            return Err(BootError::Refused);
+        }
+        answer.json().await.map_err(|_| BootError::Unreachable)
+    }
+
+    async fn next_task(&self, token: &str) -> Result<Option<TaskOrder>, BootError> {
+        let url = self.url("agent/v1/tasks/next");
+        let answer = self.http.get(url).bearer_auth(token).send().await.map_err(|_| BootError::Unreachable)?;
+        match answer.status() {
+            reqwest::StatusCode::OK => answer.json().await.map(Some).map_err(|_| BootError::Unreachable),
+            reqwest::StatusCode::NO_CONTENT => Ok(None),
+            _ => Err(BootError::Refused),
+        }
+    }
+
+    async fn carry_out(&self, token: &str, order: &TaskOrder) -> TaskResult {
+        match &order.work {
+            Work::HealthCheck(_) => TaskResult::Done { how: How::AlreadySo, outputs: json!({"checks": []}) },
+            Work::WriteImage(image) => self.write_image(token, &image.path, image.digest).await,
+            Work::Configure(setup) => {
+                let mut state = self.lock();
+                state.call_home.clone_from(&setup.call_home);
+                state.deeds.hostname = Some(setup.hostname.clone());
+                TaskResult::Done { how: How::Changed, outputs: json!({}) }
+            }
+        }
+    }
+
+    async fn write_image(&self, token: &str, path: &str, digest: Digest) -> TaskResult {
+        let content = loop {
+            let url = self.url(path.trim_start_matches('/'));
+            match self.http.get(url).bearer_auth(token).send().await {
+                Ok(answer) if answer.status().is_client_error() => {
+                    let reason = format!("the server refuses the image: {}", answer.status());
+                    return TaskResult::Failed { class: ErrorClass::Configuration, reason, evidence: json!(null) };
+                }
+                Ok(answer) => {
+                    if let Ok(content) = answer.bytes().await {
+                        break content;
+                    }
+                }
+                Err(_) => {}
+            }
+            tokio::time::sleep(RETRY_PAUSE).await;
+        };
+        let found = Digest::of(&content);
+        if found != digest {
+            let reason = format!("image has digest {found}, expected {digest}");
+            return TaskResult::Failed { class: ErrorClass::Hardware, reason, evidence: json!(null) };
+        }
+        self.lock().deeds.images_written.push(digest);
+        TaskResult::Done { how: How::Changed, outputs: json!({"disk": "vda"}) }
+    }
+
+    async fn fetch(&self, path: &str) -> Result<Vec<u8>, BootError> {
+        let answer = self.http.get(self.url(path)).send().await.map_err(|_| BootError::Unreachable)?;
+        if !answer.status().is_success() {
+            return Err(BootError::Refused);
+        }
+        answer.bytes().await.map(|bytes| bytes.to_vec()).map_err(|_| BootError::Unreachable)
+    }
+
+    fn url(&self, path: &str) -> Url {
+        self.spec.server.join(path).expect("the paths are written here")
+    }
+
+    fn inventory(&self) -> Inventory {
+        Inventory {
+            system: System {
+                manufacturer: Some("Slipway lab".to_owned()),
+                product: Some("Simulated".to_owned()),
+                serial: Some(self.spec.name.clone()),
+                uuid: Some(self.spec.uuid),
+            },
+            board: Board::default(),
+            cpu: Cpu { model: None, sockets: 1, threads: 4 },
+            memory: Memory { total_bytes: 8 << 30, modules: Vec::new() },
+            disks: vec![Disk { name: "vda".to_owned(), size_bytes: 64 << 30, ..Disk::default() }],
+            nics: vec![Nic {
+                name: "eth0".to_owned(),
+                mac: self.spec.mac,
+                speed_mbit: Some(10_000),
+                link: true,
+                driver: None,
+            }],
+        }
+    }
+}
+
+#[async_trait]
+impl PowerBackend for SimulatedMachine {
+    async fn power_on(&self, boot: BootPlan) -> Result<(), PowerError> {
+        let mut state = self.lock();
+        if !state.on {
+            state.on = true;
+            state.deeds.power_ons += 1;
+            self.boot(&boot, &mut state);
+        }
+        Ok(())
+    }
+
+    async fn power_off(&self) -> Result<(), PowerError> {
+        let mut state = self.lock();
+        state.on = false;
+        if let Some(running) = state.boot.take() {
+            running.abort();
+        }
+        Ok(())
+    }
+
+    async fn reset(&self, boot: BootPlan) -> Result<(), PowerError> {
+        let mut state = self.lock();
+        if state.on {
+            state.deeds.resets += 1;
+            self.boot(&boot, &mut state);
+        }
+        Ok(())
+    }
+
+    async fn is_on(&self) -> bool {
+        self.lock().on
+    }
+
+    async fn graceful_shutdown(&self) -> Result<(), PowerError> {
+        self.power_off().await
+    }
+}
+
+/// The agent's configuration out of a `newc` archive: the text between the braces of its only JSON file.
+fn agent_config(archive: &[u8]) -> Option<AgentConfig> {
+    let start = archive.iter().position(|byte| *byte == b'{')?;
+    let end = archive.iter().rposition(|byte| *byte == b'}')?;
+    serde_json::from_slice(archive.get(start..=end)?).ok()
+}
