@@ -94,19 +94,16 @@ fn resolve(machine: &Machine, weaker: Option<&(String, &Params)>, own: &Params) 
 async fn missing(app: &App, machine: &Machine, workflow: &WorkflowSpec, params: &Params) -> ApiResult<Vec<String>> {
     let mut reasons: Vec<String> =
         workflow.check(&*app.check_step).into_iter().map(|wrong| format!("workflow: {}", wrong.message)).collect();
-    if let Some(bmc) = &machine.spec.bmc {
-        if !is_there::<Bmcs>(app, bmc).await? {
-            reasons.push(format!("machine {} names BMC {bmc}, which is not there", machine.name));
-        }
+    if let Some(bmc) = &machine.spec.bmc
+        && !is_there::<Bmcs>(app, bmc).await?
+    {
+        reasons.push(format!("machine {} names BMC {bmc}, which is not there", machine.name));
     }
     // A stage with a condition may be skipped; its needs are looked for when it comes.
     let stages = workflow.stages.iter().filter(|stage| stage.enabled && stage.when.is_none());
     for step in stages.flat_map(|stage| &stage.steps) {
-        if let Some(reason) = missing_for(app, step, params).await? {
-            if !reasons.contains(&reason) {
-                reasons.push(reason);
-            }
-        }
+        let reason = missing_for(app, step, params).await?;
+        reasons.extend(reason.filter(|reason| !reasons.contains(reason)));
     }
     Ok(reasons)
 }
