@@ -8,6 +8,7 @@ use agent::chain;
 use agent::clock::{Clock, SystemClock};
 use agent::host::Host;
 use agent::journal::Journal;
+use agent::power::Then;
 use agent::run::Agent;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ use types::agent::{AgentConfig, CONFIG_PATH};
 /// How long the maintenance OS waits for a configuration that may still be on its way, such as on a task medium.
 const CONFIG_INTERVAL: Duration = Duration::from_secs(5);
 
-const USAGE: &str = "usage: slipway-agent [run [CONFIG] | inventory | call-home | --version]\n";
+const USAGE: &str = "usage: slipway-agent [run [CONFIG] | inventory | call-home | reboot | poweroff | --version]\n";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -29,6 +30,8 @@ fn main() -> ExitCode {
         ["run", config] => run(&host, Path::new(config)),
         ["inventory"] => print_inventory(&host),
         ["call-home"] => call(&host),
+        ["reboot"] => end(Then::Restart),
+        ["poweroff"] => end(Then::Off),
         ["--version"] => print(&format!("slipway-agent {}\n", agent::VERSION)),
         _ => {
             std::io::stderr().lock().write_all(USAGE.as_bytes()).ok();
@@ -77,6 +80,16 @@ fn call(host: &Host) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             journal.error(&format!("calling home: {}", chain(&error)));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn end(then: Then) -> ExitCode {
+    match agent::power::end(then) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            Journal::default().error(&format!("ending the system: {error}"));
             ExitCode::FAILURE
         }
     }

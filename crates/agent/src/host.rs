@@ -77,8 +77,20 @@ impl Host {
         value.strip_prefix("01-").unwrap_or(value).parse().ok()
     }
 
-    /// Whether a device, or a partition of it, is mounted or swapped to.
+    /// Whether a device, or a partition of it, is mounted, swapped to, or part of another device such as an array.
     pub fn is_in_use(&self, disk: &str) -> bool {
+        self.is_mounted(disk) || self.is_part_of_another(disk)
+    }
+
+    fn is_part_of_another(&self, disk: &str) -> bool {
+        let folder = format!("sys/block/{disk}");
+        let partitions = self.names(&folder).into_iter().filter(|name| name.starts_with(disk));
+        let mut folders =
+            partitions.map(|name| format!("{folder}/{name}/holders")).chain([format!("{folder}/holders")]);
+        folders.any(|holders| !self.names(&holders).is_empty())
+    }
+
+    fn is_mounted(&self, disk: &str) -> bool {
         let tables = ["proc/mounts", "proc/swaps"].map(|path| self.text(path).unwrap_or_default());
         let device = self.device_path(disk);
         let real = format!("/dev/{disk}");
@@ -184,5 +196,7 @@ pub(crate) mod tests {
         machine.write("proc/mounts", "/dev/vda2 /mnt ext4 rw 0 0\n/dev/nvme0n1p1 /x ext4 rw 0 0\n");
         let used = ["vda", "vdaa", "vd", "nvme0n1", "nvme0n2"].map(|disk| machine.host.is_in_use(disk));
         assert_eq!(used, [true, false, false, true, false]);
+        machine.write("sys/block/sda/sda2/holders/md0", "");
+        assert_eq!(["sda", "sdb"].map(|disk| machine.host.is_in_use(disk)), [true, false]);
     }
 }

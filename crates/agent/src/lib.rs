@@ -3,7 +3,7 @@
 //! Blocking, one thing at a time: a machine has one order at most. Everything that comes from the machine is
 //! read below one folder ([`host::Host`]) and time comes from a [`clock::Clock`], so that tests run the same
 //! code on a folder that looks like a machine.
-//! Turning the machine off and on is the server's, through the BMC.
+//! Turning the machine off and on is the server's, through the BMC; [`power`] is for a person at the console.
 
 pub mod call_home;
 pub mod clock;
@@ -13,6 +13,7 @@ pub mod image;
 pub mod inventory;
 pub mod journal;
 pub mod platform;
+pub mod power;
 pub mod run;
 pub mod server;
 pub mod task;

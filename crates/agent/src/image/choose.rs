@@ -21,7 +21,7 @@ pub enum Objection {
     /// Write protected.
     #[error("read-only")]
     ReadOnly,
-    /// Mounted or swapped to, itself or a partition.
+    /// Mounted, swapped to or part of an array, itself or a partition.
     #[error("in use")]
     InUse,
 }
