@@ -27,7 +27,7 @@ const PACKAGES: &[&str] = &[
 /// Tools that are needed to build it, and are not worth installing for it.
 const TOOLS: &[&str] = &["grub-common", "grub-efi-amd64-bin", "grub-pc-bin", "libdevmapper1.02.1", "mtools"];
 
-const CUSTOMIZE: &[u8] = include_bytes!("../recipes/image/customize.sh");
+const CUSTOMIZE: &str = include_str!("../recipes/image/customize.sh");
 const GRUB_EARLY: &[u8] = include_bytes!("../recipes/image/grub-early.cfg");
 const GRUB_MENU: &[u8] = include_bytes!("../recipes/image/grub.cfg");
 const RECIPE: &[u8] = concat!(include_str!("image.rs"), include_str!("disk_image.rs")).as_bytes();
@@ -69,7 +69,7 @@ pub(crate) fn build() -> Result<Image> {
     let facts_file = directory.join("debian-12.json");
     let stamp = directory.join("fingerprint");
     let mut inputs = fingerprint::Inputs::default();
-    inputs.add("recipe", RECIPE).add("customize", CUSTOMIZE);
+    inputs.add("recipe", RECIPE).add("customize", CUSTOMIZE.as_bytes());
     inputs.add("early", GRUB_EARLY).add("menu", GRUB_MENU);
     inputs.add("kernel", kernel.as_bytes()).add("tools", tools.versions.as_bytes());
     let fingerprint = inputs.fingerprint();
@@ -130,8 +130,6 @@ fn make_esp(tools: &Path, scratch: &Path) -> Result<PathBuf> {
 
 /// Makes the root filesystem, owned by root in the image whoever builds it.
 fn make_root(scratch: &Path) -> Result<PathBuf> {
-    let customize = scratch.join("customize.sh");
-    fs::write(&customize, CUSTOMIZE)?;
     let sources = scratch.join("sources.list");
     fs::write(&sources, debian::Archive::sources())?;
     let menu = scratch.join("grub.cfg");
@@ -143,7 +141,8 @@ fn make_root(scratch: &Path) -> Result<PathBuf> {
     for path in ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"] {
         bootstrap.arg(format!("--dpkgopt=path-exclude={path}"));
     }
-    bootstrap.arg(format!("--customize-hook=sh {} \"$1\"", customize.display()));
+    // As text: without root, what runs it is nobody here, and may not read our files.
+    bootstrap.arg(format!("--customize-hook={CUSTOMIZE}"));
     bootstrap.arg("--customize-hook=mkdir -p \"$1/boot/grub\"");
     bootstrap.arg(format!("--customize-hook=upload {} /boot/grub/grub.cfg", menu.display()));
     // An empty suite: the sources say all.
@@ -154,7 +153,8 @@ fn make_root(scratch: &Path) -> Result<PathBuf> {
     let filesystem = scratch.join("root.ext4");
     let script = r#"set -e
         mkdir root
-        tar --extract --numeric-owner --file=root.tar --directory=root
+        # Device files need a real root, and the kernel makes its own.
+        tar --extract --numeric-owner --exclude='./dev/*' --file=root.tar --directory=root
         mke2fs -q -F -t ext4 -b 4096 -O ^metadata_csum_seed,^orphan_file -E lazy_itable_init=0,root_owner=0:0,hash_seed="$UUID" \
             -m 0 -L debian-root -U "$UUID" -d root root.ext4 "$KIBIBYTES"k
         rm -rf root root.tar"#;
