@@ -3,6 +3,12 @@
 //! Nothing is decided here. Each part knows its work; this crate opens sockets and the store, hands the parts to
 //! each other, and stops them in order.
 
+mod boot_backend;
+mod clock;
 mod config;
+mod first_start;
+mod server;
+mod site;
 
 pub use config::{Config, ConfigError, DhcpConfig};
+pub use server::{Server, StartError};

@@ -45,9 +45,7 @@ pub(crate) async fn look(catalogue: &StepCatalogue, cx: &mut StepCx<'_>) -> Step
         return Ok(cx.wait(reason, &[kind::AGENT_REGISTERED], LOOK_EVERY));
     };
     match catalogue.ensure_restarted(cx, &machine, bmc.as_ref(), &BootOverride::once(BootTarget::Pxe)).await? {
-        Restarted::Yes(_) => {
-            Ok(cx.wait(format!("the agent to come up in {env}"), &[kind::AGENT_REGISTERED], LOOK_EVERY))
-        }
+        Restarted::Yes => Ok(cx.wait(format!("the agent to come up in {env}"), &[kind::AGENT_REGISTERED], LOOK_EVERY)),
         Restarted::Unsure(wait) => Ok(wait),
     }
 }

@@ -19,7 +19,7 @@ pub(crate) async fn look(catalogue: &StepCatalogue, cx: &mut StepCx<'_>) -> Step
     }
     let bmc = catalogue.bmc(&machine).await?;
     match catalogue.ensure_restarted(cx, &machine, bmc.as_ref(), &BootOverride::once(BootTarget::Hdd)).await? {
-        Restarted::Yes(_) => Ok(StepOutcome::done(How::Changed)),
+        Restarted::Yes => Ok(StepOutcome::done(How::Changed)),
         Restarted::Unsure(wait) => Ok(wait),
     }
 }

@@ -72,7 +72,7 @@ pub(crate) async fn look(catalogue: &StepCatalogue, cx: &mut StepCx<'_>) -> Step
         set.or_problem("recording what the machine boots next")?;
     }
     match catalogue.ensure_restarted(cx, &machine, bmc.as_ref(), &BootOverride::once(BootTarget::Pxe)).await? {
-        Restarted::Yes(_) => Ok(cx.wait("the BIOS to take over its settings", &[kind::AGENT_REGISTERED], LOOK_EVERY)),
+        Restarted::Yes => Ok(cx.wait("the BIOS to take over its settings", &[kind::AGENT_REGISTERED], LOOK_EVERY)),
         Restarted::Unsure(wait) => Ok(wait),
     }
 }

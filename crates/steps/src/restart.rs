@@ -47,7 +47,7 @@ pub(crate) struct Restart {
 /// Where a restart stands.
 pub(crate) enum Restarted {
     /// It has happened.
-    Yes(Restart),
+    Yes,
     /// It is not known yet; look again as this says.
     Unsure(StepOutcome),
 }
@@ -75,10 +75,11 @@ impl StepCatalogue {
     ) -> Result<Restarted, StepError> {
         if let Some(restart) = on_record(cx) {
             if restart.done {
-                return Ok(Restarted::Yes(restart));
+                return Ok(Restarted::Yes);
             }
             if self.left_a_trace(machine, bmc, &restart).await? {
-                return Ok(Restarted::Yes(self.note_done(cx, restart).await?));
+                self.note_done(cx, restart).await?;
+                return Ok(Restarted::Yes);
             }
             if cx.now().duration_since(restart.asked) < GRACE {
                 let wait = cx.wait("a trace of the restart that was under way", &TRACES, LOOK_EVERY);
@@ -112,13 +113,12 @@ impl StepCatalogue {
             actor: "bmc".to_owned(),
             data: serde_json::json!({"operation": format!("{action:?}"), "boot": format!("{boot:?}")}),
         });
-        Ok(Restarted::Yes(self.note_done(cx, restart).await?))
+        self.note_done(cx, restart).await?;
+        Ok(Restarted::Yes)
     }
 
-    async fn note_done(&self, cx: &mut StepCx<'_>, restart: Restart) -> Result<Restart, StepError> {
-        let restart = Restart { done: true, ..restart };
-        cx.note(NOTE, as_note(&restart)).await?;
-        Ok(restart)
+    async fn note_done(&self, cx: &mut StepCx<'_>, restart: Restart) -> Result<(), StepError> {
+        cx.note(NOTE, as_note(&Restart { done: true, ..restart })).await
     }
 
     async fn left_a_trace(&self, machine: &Machine, bmc: &dyn Bmc, restart: &Restart) -> Result<bool, StepError> {

@@ -259,6 +259,11 @@ impl Recorded {
         !self.pending.is_empty()
     }
 
+    /// Whether the last transaction with them failed.
+    pub(crate) fn failed(&self) -> bool {
+        self.failed
+    }
+
     /// Writes them as part of a transaction. They stay until [`Recorded::written`].
     pub(crate) async fn write(&mut self, tx: &mut Tx) -> Result<(), StoreError> {
         self.failed = true;

@@ -25,22 +25,25 @@ impl Store {
         rows.into_iter().map(read).collect()
     }
 
-    /// Keeps a lease in place of what its address had. Durable when it returns; many share one flush.
-    pub async fn commit_lease(&self, lease: Lease) -> Result<(), StoreError> {
+    /// Keeps leases in place of what their addresses had, all or none; of two for one address the later counts.
+    /// Durable when it returns.
+    pub async fn commit_leases(&self, leases: Vec<Lease>) -> Result<(), StoreError> {
         self.write(move |tx| {
             Box::pin(async move {
-                sqlx::query(
-                    "INSERT OR REPLACE INTO dhcp_leases (address, mac, state, since, expires, hostname)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                )
-                .bind(lease.address.to_string())
-                .bind(lease.mac.to_string())
-                .bind(word(lease.state))
-                .bind(nanos(lease.since))
-                .bind(nanos(lease.expires))
-                .bind(lease.hostname)
-                .execute(&mut tx.connection)
-                .await?;
+                for lease in leases {
+                    sqlx::query(
+                        "INSERT OR REPLACE INTO dhcp_leases (address, mac, state, since, expires, hostname)
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                    )
+                    .bind(lease.address.to_string())
+                    .bind(lease.mac.to_string())
+                    .bind(word(lease.state))
+                    .bind(nanos(lease.since))
+                    .bind(nanos(lease.expires))
+                    .bind(lease.hostname)
+                    .execute(&mut tx.connection)
+                    .await?;
+                }
                 Ok(())
             })
         })

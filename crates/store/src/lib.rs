@@ -36,5 +36,6 @@ pub use machine::NewMachine;
 pub use object::Selector;
 pub use open::{Store, StoreOptions};
 pub use run::RunFilter;
+pub use signals::Statistics;
 pub use task::{TaskRow, TaskState};
 pub use token::Grant;

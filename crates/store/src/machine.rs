@@ -278,6 +278,8 @@ impl Tx {
             repeated = status.called_home.as_ref().is_some_and(|home| home.run == run && home.boot_id == boot_id);
             if !repeated {
                 status.called_home = Some(CalledHome { run, at, boot_id, hostname });
+                // The maintenance OS and its agent are gone.
+                status.agent = None;
             }
         })
         .await?;

@@ -1,8 +1,10 @@
 //! What a commit tells those who wait, once it is durable.
 
+use crate::Store;
 use crate::token::TokenCache;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{Notify, watch};
 use types::MachineId;
 
@@ -17,6 +19,25 @@ pub(crate) struct Signals {
     pub(crate) due: Arc<Notify>,
     pub(crate) tokens: TokenCache,
     tasks: Vec<watch::Sender<u64>>,
+    writes: AtomicU64,
+    transactions: AtomicU64,
+}
+
+/// What the store has done since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Statistics {
+    /// Writes that were asked for and answered, whether they changed something or were refused.
+    pub writes: u64,
+    /// Transactions that they shared: flushes to disk.
+    pub transactions: u64,
+}
+
+impl Store {
+    /// What the store has done since it was opened.
+    pub fn statistics(&self) -> Statistics {
+        let Signals { writes, transactions, .. } = &*self.inner.signals;
+        Statistics { writes: writes.load(Ordering::Relaxed), transactions: transactions.load(Ordering::Relaxed) }
+    }
 }
 
 /// What a transaction has done that others wait for.
@@ -42,7 +63,15 @@ impl Signals {
             due: Arc::new(Notify::new()),
             tokens,
             tasks: (0..TASK_SIGNALS).map(|_| watch::Sender::new(0)).collect(),
+            writes: AtomicU64::new(0),
+            transactions: AtomicU64::new(0),
         }
+    }
+
+    /// Counts a transaction that is durable.
+    pub(crate) fn count(&self, writes: usize) {
+        self.writes.fetch_add(u64::try_from(writes).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.transactions.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Tells everybody.

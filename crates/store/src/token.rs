@@ -95,6 +95,11 @@ impl TokenCache {
         let tokens = self.0.read().unwrap_or_else(PoisonError::into_inner);
         tokens.iter().filter(|(_, held)| meant(&held.grant)).map(|(hash, _)| *hash).collect()
     }
+
+    fn has_lasting_user(&self) -> bool {
+        let tokens = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        tokens.values().any(|held| held.expires.is_none() && matches!(held.grant, Grant::User { .. }))
+    }
 }
 
 impl Held {
@@ -153,6 +158,11 @@ impl Store {
     /// What the token is good for now, if anything. Answered from memory.
     pub fn check_token(&self, token: &str) -> Option<Grant> {
         self.inner.signals.tokens.find(&hash(token), self.inner.clock.now())
+    }
+
+    /// Whether anybody can log in with a token that does not expire.
+    pub fn has_lasting_user_token(&self) -> bool {
+        self.inner.signals.tokens.has_lasting_user()
     }
 
     /// Makes every token void whose grant is meant. Gives how many.

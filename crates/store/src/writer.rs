@@ -144,6 +144,10 @@ impl WriterTask {
                 break;
             }
         }
+        while self.recorded.has_some() && !self.recorded.failed() {
+            self.commit(Vec::new()).await;
+            self.recorded.collect();
+        }
         let Tx { connection, .. } = self.tx;
         if let Err(error) = sqlx::Connection::close(connection).await {
             warn!(%error, "the database was not closed cleanly; it is checked at the next start");
@@ -156,6 +160,7 @@ impl WriterTask {
         let committed = match self.transact(jobs, &mut answers).await {
             Ok(()) => {
                 self.recorded.written();
+                self.signals.count(answers.len());
                 self.signals.publish(std::mem::take(&mut self.tx.effects));
                 Ok(())
             }
@@ -192,3 +197,6 @@ impl WriterTask {
         self.tx.execute("COMMIT").await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! What the boot services ask of the store.
+
+use crate::site::Site;
+use async_trait::async_trait;
+use dhcp::{Lease, Subnet};
+use jiff::SignedDuration;
+use lifecycle::{BootEnvFiles, BootFacts, MachineFacts};
+use netboot::{AgentBoot, BackendError, BootBackend, BootFiles};
+use std::sync::Arc;
+use store::{BootEnvs, Grant, Machine, Selector, Store};
+use types::agent::AgentConfig;
+use types::event::NewEvent;
+use types::object::Source;
+use types::subnet::UnknownPolicy;
+use types::{MacAddr, Name};
+use workflow::ports::Clock;
+
+/// How long a registration token is good for: from the loader's request for it to the agent's start, on a slow
+/// machine that loads 50 MB at 100 kB/s (8.5 min), and a little more.
+const REGISTRATION_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
+
+pub(crate) struct StoredBoot {
+    pub(crate) store: Store,
+    pub(crate) site: Arc<Site>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// The environment in which machines are discovered.
+fn discovery() -> Name {
+    "discovery".parse().expect("the name is valid")
+}
+
+fn facts_of(machine: &Machine) -> MachineFacts {
+    MachineFacts {
+        id: machine.id.into(),
+        name: machine.name.clone(),
+        state: machine.status.state,
+        wanted_env: machine.status.wanted_env.clone(),
+        awaits_discovery: machine.source == Source::Discovered && machine.status.inventory.is_none(),
+    }
+}
+
+#[async_trait]
+impl BootBackend for StoredBoot {
+    fn subnets(&self) -> Arc<[Subnet]> {
+        self.site.subnets()
+    }
+
+    fn files(&self) -> Arc<BootFiles> {
+        self.site.files()
+    }
+
+    async fn boot_facts(&self, mac: MacAddr, subnet: Option<&Name>) -> Result<BootFacts, BackendError> {
+        let machine = self.store.machine_by_mac(mac).await;
+        let machine = machine.map_err(|error| BackendError::new("reading the machine", error))?;
+        let subnets = self.site.subnets();
+        let policy = subnet.and_then(|name| subnets.iter().find(|subnet| subnet.name == *name));
+        Ok(BootFacts {
+            machine: machine.as_ref().map(facts_of),
+            unknown: policy.map_or(UnknownPolicy::Ignore, |subnet| subnet.spec.unknown),
+            discovery_env: discovery(),
+        })
+    }
+
+    async fn boot_env(&self, env: &Name, _mac: MacAddr) -> Result<Option<BootEnvFiles>, BackendError> {
+        let found = self.store.find::<BootEnvs>(&Selector::from(env)).await;
+        let found = found.map_err(|error| BackendError::new("reading the boot environment", error))?;
+        let files = found.and_then(|object| {
+            Some(BootEnvFiles {
+                env: env.clone(),
+                kernel: object.spec.kernel?,
+                initrds: object.spec.initrds,
+                args: object.spec.args.split_whitespace().map(str::to_owned).collect(),
+                agent_config: object.spec.agent,
+            })
+        });
+        Ok(files)
+    }
+
+    async fn agent_config(&self, boot: AgentBoot<'_>) -> Result<Option<AgentConfig>, BackendError> {
+        let server = boot.server_url.parse().map_err(|error| BackendError::new("reading our own URL", error))?;
+        let expires = self.clock.now().checked_add(REGISTRATION_LIFETIME).ok();
+        let token = self.store.issue_token(Grant::Registration { mac: boot.mac }, expires).await;
+        let token = token.map_err(|error| BackendError::new("issuing the registration token", error))?;
+        Ok(Some(AgentConfig { server, token, env: boot.env.clone() }))
+    }
+
+    async fn load_leases(&self) -> Result<Vec<Lease>, BackendError> {
+        self.store.load_leases().await.map_err(|error| BackendError::new("reading the leases", error))
+    }
+
+    async fn commit_leases(&self, leases: &[Lease]) -> Result<(), BackendError> {
+        let committed = self.store.commit_leases(leases.to_vec()).await;
+        committed.map_err(|error| BackendError::new("writing the leases", error))
+    }
+
+    fn record(&self, event: NewEvent) {
+        self.store.record(event);
+    }
+}

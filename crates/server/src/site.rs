@@ -1,0 +1,141 @@
+//! What the boot path needs to know of the site, kept in memory: subnets with their reservations, and boot files.
+//!
+//! A change of an object is in the history, and every entry of the history wakes the follower here, so what is
+//! served is never older than the time it takes to read the objects once.
+
+use dhcp::Subnet;
+use netboot::{BootFiles, FolderError};
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use store::{EventFilter, ObjectKind, Reservations, Store, StoreError, Subnets};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+use types::event;
+use types::object::{Kind, Object};
+use types::subnet::SubnetSpec;
+
+/// Objects read at a time.
+const PAGE: usize = 1000;
+/// Entries of the history read at a time.
+const HISTORY_PAGE: usize = 1000;
+
+/// The site as the boot path sees it.
+pub(crate) struct Site {
+    store: Store,
+    server: Ipv4Addr,
+    folders: [PathBuf; 2],
+    view: RwLock<View>,
+}
+
+#[derive(Clone)]
+struct View {
+    subnets: Arc<[Subnet]>,
+    files: Arc<BootFiles>,
+}
+
+impl Site {
+    /// Reads the site. `server` is our own address towards the boot networks.
+    pub(crate) async fn load(store: Store, server: Ipv4Addr, folders: [PathBuf; 2]) -> Result<Self, SiteError> {
+        let subnets = read_subnets(&store, server).await?;
+        let files = Arc::new(read_files(&folders)?);
+        Ok(Self { store, server, folders, view: RwLock::new(View { subnets, files }) })
+    }
+
+    /// The subnets as they are now.
+    pub(crate) fn subnets(&self) -> Arc<[Subnet]> {
+        Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner).subnets)
+    }
+
+    /// The boot files as they are now.
+    pub(crate) fn files(&self) -> Arc<BootFiles> {
+        Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner).files)
+    }
+
+    /// Follows the history until `stop`, and reads again what has changed.
+    pub(crate) async fn follow(&self, stop: CancellationToken) {
+        let mut last_seq = self.store.last_seq();
+        let mut seen = *last_seq.borrow_and_update();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                changed = last_seq.changed() => if changed.is_err() { return },
+            }
+            let now = *last_seq.borrow_and_update();
+            match self.changed_between(seen, now).await {
+                Ok(false) => seen = now,
+                Ok(true) => match self.reload().await {
+                    Ok(()) => seen = now,
+                    Err(error) => warn!(%error, "the site cannot be read again; serving what was read before"),
+                },
+                Err(error) => warn!(%error, "the history cannot be read; serving what was read before"),
+            }
+        }
+    }
+
+    async fn changed_between(&self, after: u64, until: u64) -> Result<bool, StoreError> {
+        let mut after = after;
+        while after < until {
+            let filter = EventFilter {
+                kinds: vec![event::kind::OPERATOR.to_owned()],
+                after: Some(after),
+                ..EventFilter::default()
+            };
+            let events = self.store.events(&filter, HISTORY_PAGE).await?;
+            let concerns_us = |kind: Option<&str>| {
+                kind.is_some_and(|kind| kind == Kind::Subnet.as_str() || kind == Kind::Reservation.as_str())
+            };
+            if events.iter().any(|event| concerns_us(event.data.get("kind").and_then(serde_json::Value::as_str))) {
+                return Ok(true);
+            }
+            match events.last() {
+                Some(last) if events.len() == HISTORY_PAGE => after = last.seq,
+                Some(_) | None => return Ok(false),
+            }
+        }
+        Ok(false)
+    }
+
+    async fn reload(&self) -> Result<(), SiteError> {
+        let subnets = read_subnets(&self.store, self.server).await?;
+        let files = Arc::new(read_files(&self.folders)?);
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = View { subnets, files };
+        Ok(())
+    }
+}
+
+/// The site cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SiteError {
+    #[error("reading subnets and reservations")]
+    Objects(#[from] StoreError),
+    #[error("reading the boot files")]
+    Files(#[from] FolderError),
+}
+
+fn read_files(folders: &[PathBuf]) -> Result<BootFiles, FolderError> {
+    let mut files = BootFiles::default();
+    for folder in folders {
+        files.insert_folder("", folder)?;
+    }
+    Ok(files)
+}
+
+async fn read_subnets(store: &Store, server: Ipv4Addr) -> Result<Arc<[Subnet]>, StoreError> {
+    let reservations: Vec<_> = all::<Reservations>(store).await?.into_iter().map(|object| object.spec).collect();
+    let subnets = all::<Subnets>(store).await?;
+    let subnet = |object: Object<SubnetSpec, _>| Subnet::new(object.name, object.spec, server, &reservations);
+    Ok(subnets.into_iter().map(subnet).collect())
+}
+
+async fn all<K: ObjectKind>(store: &Store) -> Result<Vec<Object<K::Spec, K::Status>>, StoreError> {
+    let mut objects: Vec<Object<K::Spec, K::Status>> = Vec::new();
+    loop {
+        let page = store.list::<K>(objects.last().map(|object| &object.name), PAGE).await?;
+        let is_last = page.len() < PAGE;
+        objects.extend(page);
+        if is_last {
+            return Ok(objects);
+        }
+    }
+}
