@@ -209,10 +209,10 @@ pub(crate) struct Recorded {
     queue: mpsc::Receiver<NewEvent>,
     dropped: Arc<AtomicU64>,
     pending: Vec<NewEvent>,
-    /// The last transaction with them failed.
-    failed: bool,
-    /// How many dropped events the present transaction puts on record.
-    admitted: u64,
+    /// How many of them, and of the dropped, the present transaction has put on record.
+    in_transaction: Option<(usize, u64)>,
+    /// The last transaction could not take them.
+    stuck: bool,
 }
 
 impl Recorder {
@@ -220,7 +220,7 @@ impl Recorder {
         let (sender, receiver) = mpsc::channel(RECORDED);
         let dropped = Arc::new(AtomicU64::new(0));
         let recorder = Self { queue: sender, dropped: Arc::clone(&dropped) };
-        (recorder, Recorded { queue: receiver, dropped, pending: Vec::new(), failed: false, admitted: 0 })
+        (recorder, Recorded { queue: receiver, dropped, pending: Vec::new(), in_transaction: None, stuck: false })
     }
 
     fn record(&self, event: NewEvent) {
@@ -237,7 +237,7 @@ impl Recorder {
 impl Recorded {
     /// Returns when there is something to write.
     pub(crate) async fn wait(&mut self) {
-        if self.failed {
+        if self.stuck {
             return tokio::time::sleep(RETRY).await;
         }
         match self.queue.recv().await {
@@ -256,35 +256,36 @@ impl Recorded {
     }
 
     pub(crate) fn has_some(&self) -> bool {
-        !self.pending.is_empty()
+        !self.pending.is_empty() || self.dropped.load(Ordering::Relaxed) > 0
     }
 
-    /// Whether the last transaction with them failed.
-    pub(crate) fn failed(&self) -> bool {
-        self.failed
+    /// Whether the last transaction could not take them.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.stuck
     }
 
-    /// Writes them as part of a transaction. They stay until [`Recorded::written`].
+    /// Writes them as part of a transaction. They stay until [`Recorded::settled`].
     pub(crate) async fn write(&mut self, tx: &mut Tx) -> Result<(), StoreError> {
-        self.failed = true;
+        self.stuck = true;
+        self.in_transaction = None;
         for event in &self.pending {
             tx.append(event).await?;
         }
-        self.admitted = self.dropped.load(Ordering::Relaxed);
-        if self.admitted > 0 {
-            warn!(count = self.admitted, "events came in faster than they could be written; some are lost");
-            let data = serde_json::json!({ "count": self.admitted });
+        let dropped = self.dropped.load(Ordering::Relaxed);
+        if dropped > 0 {
+            let data = serde_json::json!({ "count": dropped });
             let (at, kind) = (tx.now(), DROPPED.to_owned());
             tx.append(&NewEvent { at, kind, machine: None, run: None, actor: "store".to_owned(), data }).await?;
         }
+        self.in_transaction = Some((self.pending.len(), dropped));
         Ok(())
     }
 
-    /// The transaction is durable.
-    pub(crate) fn written(&mut self) {
-        self.failed = false;
-        self.pending.clear();
-        self.dropped.fetch_sub(self.admitted, Ordering::Relaxed);
-        self.admitted = 0;
+    /// The transaction is durable, and so is what it took of them.
+    pub(crate) fn settled(&mut self) {
+        let Some((count, dropped)) = self.in_transaction.take() else { return };
+        self.stuck = false;
+        self.pending.drain(..count);
+        self.dropped.fetch_sub(dropped, Ordering::Relaxed);
     }
 }

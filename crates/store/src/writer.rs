@@ -144,7 +144,8 @@ impl WriterTask {
                 break;
             }
         }
-        while self.recorded.has_some() && !self.recorded.failed() {
+        self.recorded.collect();
+        while self.recorded.has_some() && !self.recorded.is_stuck() {
             self.commit(Vec::new()).await;
             self.recorded.collect();
         }
@@ -159,16 +160,14 @@ impl WriterTask {
         let mut answers = Vec::with_capacity(jobs.len());
         let committed = match self.transact(jobs, &mut answers).await {
             Ok(()) => {
-                self.recorded.written();
+                self.recorded.settled();
                 self.signals.count(answers.len());
                 self.signals.publish(std::mem::take(&mut self.tx.effects));
                 Ok(())
             }
             Err(failure) => {
                 error!(error = %failure, writes = answers.len(), "a transaction failed; nothing of it was written");
-                self.tx.effects = Effects::default();
-                // There is no transaction to roll back when SQLite has done so itself (a full disk, an I/O error).
-                let _rolled_back = self.tx.execute("ROLLBACK").await;
+                self.roll_back().await;
                 Err(match failure {
                     StoreError::Unavailable(_) => failure,
                     other => StoreError::Unavailable(other.to_string()),
@@ -181,8 +180,7 @@ impl WriterTask {
     }
 
     async fn transact(&mut self, jobs: Vec<Job>, answers: &mut Vec<Answer>) -> Result<(), StoreError> {
-        self.tx.execute("BEGIN IMMEDIATE").await?;
-        self.recorded.write(&mut self.tx).await?;
+        self.begin().await?;
         for job in jobs {
             let before = self.tx.effects.clone();
             self.tx.execute("SAVEPOINT write").await?;
@@ -195,6 +193,25 @@ impl WriterTask {
             self.tx.execute("RELEASE write").await?;
         }
         self.tx.execute("COMMIT").await
+    }
+
+    /// Begins a transaction with what was recorded in it. When that cannot be written it is tried again later:
+    /// nobody waits for it, and those who wait for their own writes must not wait for this.
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        self.tx.execute("BEGIN IMMEDIATE").await?;
+        if !self.recorded.has_some() {
+            return Ok(());
+        }
+        let Err(error) = self.recorded.write(&mut self.tx).await else { return Ok(()) };
+        warn!(%error, "recorded events cannot be written; trying again");
+        self.roll_back().await;
+        self.tx.execute("BEGIN IMMEDIATE").await
+    }
+
+    async fn roll_back(&mut self) {
+        self.tx.effects = Effects::default();
+        // There is no transaction to roll back when SQLite has done so itself (a full disk, an I/O error).
+        let _rolled_back = self.tx.execute("ROLLBACK").await;
     }
 }
 

@@ -1,11 +1,14 @@
 //! Machines: found by card and UUID, discovered once, and heard of.
 
+#![expect(clippy::unwrap_used, reason = "what the arrangement of a test cannot do fails it")]
+
 mod rig;
 
 use rig::{Rig, mac, name};
 use serde_json::json;
 use store::{Bmcs, Machine, Machines, NewMachine, StoreError};
 use types::agent::{CallHome, Registration};
+use types::inventory::{Inventory, System};
 use types::machine::{Firmware, MachineSpec};
 use types::object::Source;
 use types::{MacAddr, Name};
@@ -14,9 +17,9 @@ use uuid::Uuid;
 fn registration(boot: u128, last_octets: &[u8]) -> Registration {
     let nic =
         |octet: &u8| json!({ "name": "eth0", "mac": mac(*octet), "speed_mbit": null, "link": true, "driver": null });
-    let mut inventory = types::inventory::Inventory::default();
-    inventory.nics = last_octets.iter().map(|octet| serde_json::from_value(nic(octet)).unwrap()).collect();
-    inventory.system.uuid = Some(Uuid::from_u128(77));
+    let nics = last_octets.iter().map(|octet| serde_json::from_value(nic(octet)).unwrap()).collect();
+    let system = System { uuid: Some(Uuid::from_u128(77)), ..System::default() };
+    let inventory = Inventory { nics, system, ..Inventory::default() };
     Registration {
         boot_id: Uuid::from_u128(boot),
         env: name("discovery"),
@@ -160,7 +163,10 @@ async fn the_installed_system_is_heard_once_per_boot() {
     let rig = Rig::start().await;
     let run = rig.run().await;
     let call = |boot: u128| CallHome { boot_id: Uuid::from_u128(boot), hostname: "web-1".to_owned() };
+    rig.store().agent_registered(run.machine, registration(9, &[1])).await.unwrap();
     rig.store().called_home(run.machine, run.id, call(1)).await.unwrap();
+    let machine = rig.store().machine_by_mac(mac(1)).await.unwrap().unwrap();
+    assert_eq!(machine.status.agent, None, "the maintenance OS is gone");
     rig.store().called_home(run.machine, run.id, call(1)).await.unwrap();
     rig.store().called_home(run.machine, run.id, call(2)).await.unwrap();
     assert_eq!(rig.kinds().await.iter().filter(|kind| *kind == "host.called_home").count(), 2);

@@ -67,3 +67,16 @@ async fn revoking_voids_what_is_meant_and_nothing_else() {
         rig.crash().await;
     }
 }
+
+#[tokio::test]
+async fn one_token_can_be_given_up_and_the_store_knows_whether_anybody_can_log_in() {
+    let rig = Rig::start().await;
+    assert!(!rig.store().has_lasting_user_token());
+    let session = rig.store().issue_token(user(), Some(rig.after(60))).await.unwrap();
+    assert!(!rig.store().has_lasting_user_token(), "a session ends");
+    let lasting = rig.store().issue_token(user(), None).await.unwrap();
+    assert!(rig.store().has_lasting_user_token());
+    rig.store().revoke_token(session.expose()).await.unwrap();
+    assert_eq!(rig.store().check_token(session.expose()), None);
+    assert_eq!(rig.store().check_token(lasting.expose()), Some(user()));
+}

@@ -1,6 +1,7 @@
 //! A store in a folder of its own, with a clock that the test moves, and the smallest things to put into it.
 
-#![allow(dead_code, reason = "each test file uses its part of the rig")]
+#![expect(clippy::unwrap_used, reason = "what a rig cannot do fails its test")]
+#![allow(dead_code, clippy::allow_attributes, reason = "each test file uses its part of the rig, some all of it")]
 
 use async_trait::async_trait;
 use serde_json::json;
