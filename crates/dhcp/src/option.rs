@@ -30,6 +30,7 @@ pub(crate) const RELAY_AGENT: u8 = 82;
 pub(crate) const CLIENT_ARCH: u8 = 93;
 pub(crate) const CLIENT_UUID: u8 = 97;
 pub(crate) const SUBNET_SELECTION: u8 = 118;
+pub(crate) const IPXE: u8 = 175;
 pub(crate) const END: u8 = 255;
 
 /// Options by code, the parts of a split one joined in the order of their appearance (RFC 3396 §7).

@@ -52,6 +52,8 @@ impl ReplyKind {
 /// PXE_DISCOVERY_CONTROL (PXE 2.1 §2.1.1) with bit 3: do not look for boot servers, load the file named here.
 /// Without it firmware asks on port 4011 and waits.
 const PXE_USE_THIS_FILE: [u8; 4] = [6, 1, 0b1000, 255];
+/// iPXE's encapsulated option 176, "no-pxedhcp": it need not wait 3 s for the offers of a proxyDHCP server.
+const IPXE_NO_PROXY_DHCP: [u8; 3] = [176, 1, 1];
 /// Every host takes this much (RFC 2131 §2), less the IP and UDP headers.
 const DEFAULT_LIMIT: usize = 576 - 28;
 /// What fits into an Ethernet frame, less the IP and UDP headers.
@@ -161,7 +163,7 @@ fn push_boot(options: &mut Vec<(u8, Vec<u8>)>, request: &Request, boot: Option<&
     let boot = boot.filter(|_| request.boots_from_network())?;
     let long = boot.name.len() > MAX_FILE_LEN;
     match request.vendor {
-        _ if request.ipxe => {}
+        _ if request.ipxe => options.push((option::IPXE, IPXE_NO_PROXY_DHCP.to_vec())),
         VendorClass::Pxe => {
             options.push((option::VENDOR_CLASS, b"PXEClient".to_vec()));
             options.push((option::VENDOR_SPECIFIC, PXE_USE_THIS_FILE.to_vec()));

@@ -330,6 +330,7 @@ fn ipxe_is_given_its_script_without_the_firmware_options() {
     let url = format!("http://10.77.0.1/{}", "x".repeat(150));
     let offer = Rig::new().boots(&url).ask(&discover(CLIENT).pxe(0).ipxe()).unwrap();
     assert_eq!(offer.boot_file, Some(url));
+    assert_eq!(offer.message.options.find(175), Some([176, 1, 1].as_slice()), "and waits for no proxyDHCP");
     assert_eq!(offer.message.options.find(60), None);
     assert_eq!(offer.message.options.find(43), None);
 }

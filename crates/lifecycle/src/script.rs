@@ -114,12 +114,17 @@ pub fn wait_script(env: &Name, mac: MacAddr, server_url: &str) -> Result<String,
 /// The script that leads a machine to its own disk.
 ///
 /// PC BIOS does not reliably go on to the next device when a ROM returns, so the disk is started from here.
-/// UEFI goes on to its next boot option when this one fails; one that succeeds ends in its menu.
+///
+/// UEFI goes on to its next boot option when this one fails (one that succeeds ends in its menu). Often that is
+/// the network again, by IPv6 and HTTP, a minute each before the disk's turn comes (OVMF does so). So the loader
+/// of a disk whose EFI partition has the volume label `ESP`, as our images have, is started from here.
 pub fn no_boot_script(reason: BootReason) -> String {
     format!(
         "#!ipxe\necho Slipway: nothing to boot: {reason}\n\
-         iseq ${{platform}} efi && exit 1 ||\n\
-         sanboot --no-describe --drive 0x80 || exit 1\n"
+         iseq ${{platform}} efi && goto efi ||\n\
+         sanboot --no-describe --drive 0x80 || exit 1\n\
+         :efi\n\
+         chain file://ESP/EFI/BOOT/BOOTX64.EFI || exit 1\n"
     )
 }
 
@@ -184,8 +189,15 @@ chain --replace http://10.77.0.1:8080/boot/52-54-00-00-00-01/script.ipxe || goto
     #[test]
     fn the_way_to_the_disk_is_each_firmwares_own() {
         let script = no_boot_script(BootReason::Deployed);
-        assert!(script.contains("iseq ${platform} efi && exit 1 ||\n"));
-        assert!(script.contains("sanboot --no-describe --drive 0x80"));
+        let expected = "\
+#!ipxe
+echo Slipway: nothing to boot: the machine is deployed
+iseq ${platform} efi && goto efi ||
+sanboot --no-describe --drive 0x80 || exit 1
+:efi
+chain file://ESP/EFI/BOOT/BOOTX64.EFI || exit 1
+";
+        assert_eq!(script, expected);
     }
 
     proptest! {

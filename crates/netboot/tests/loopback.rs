@@ -144,7 +144,8 @@ async fn every_file_that_is_offered_can_be_fetched() {
 async fn a_deployed_machine_is_led_to_its_disk() {
     let rig = Rig::start(UnknownPolicy::Discover).await;
     rig.world.machine(CLIENT, MachineState::Deployed);
-    assert_eq!(rig.ask(discover(CLIENT).pxe(7)).await.unwrap().boot_file, None);
+    assert_eq!(rig.ask(discover(CLIENT).pxe(0)).await.unwrap().boot_file, None);
+    assert_eq!(rig.ask(discover(CLIENT).pxe(7)).await.unwrap().boot_file.unwrap(), "snponly.efi");
     assert!(rig.ask(discover(CLIENT).pxe(7).ipxe()).await.unwrap().boot_file.unwrap().ends_with(SCRIPT));
     let (status, _, script) = rig.http("GET", SCRIPT, &[]).await;
     let script = String::from_utf8(script).unwrap();
