@@ -5,6 +5,7 @@ use std::sync::Arc;
 use store::Store;
 use tokio_util::sync::CancellationToken;
 use types::Timestamp;
+use url::Url;
 use workflow::StepSpec;
 use workflow::ports::Clock;
 
@@ -22,6 +23,8 @@ pub struct App {
     pub image_limit_bytes: u64,
     /// Checks a step of a workflow that is created or started.
     pub check_step: Arc<CheckStep>,
+    /// The server as machines reach it.
+    pub machine_url: Url,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Ends streams and long polls.

@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use types::Secret;
+use url::Url;
 use workflow::ports::{Clock, RunStore};
 use workflow::{Engine, EngineOptions};
 
@@ -137,6 +138,7 @@ impl Server {
             images: Arc::new(images),
             image_limit_bytes: IMAGE_LIMIT_BYTES,
             check_step: Arc::new(StepCatalogue::check_step),
+            machine_url: public_url(&config.public_url, http.port()),
             clock: Arc::clone(&clock),
             shutdown: stop.clone(),
             secure_cookies: false,
@@ -221,4 +223,13 @@ fn ipv4(address: SocketAddr) -> Ipv4Addr {
         IpAddr::V4(address) => address,
         IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
     }
+}
+
+/// The URL with the port that was really taken, where the configuration left the choice open.
+fn public_url(configured: &Url, port: u16) -> Url {
+    let mut url = configured.clone();
+    if url.port() == Some(0) {
+        url.set_port(Some(port)).expect("a URL with a port can have another");
+    }
+    url
 }

@@ -7,6 +7,7 @@ use crate::App;
 use crate::auth::{Agent, Installed, Peer, Registrant};
 use crate::body::Json;
 use crate::error::{ApiError, ApiResult};
+use crate::service::equip;
 use crate::service::image_content;
 use crate::service::register_agent;
 use axum::extract::{Path, State};
@@ -61,7 +62,7 @@ async fn wait_for_task(app: &App, agent: Agent) -> ApiResult<Option<TaskOrder>> 
     loop {
         changed.borrow_and_update();
         if let Some(order) = app.store.next_task(agent.machine, agent.boot_id).await? {
-            return Ok(Some(order));
+            return equip::equip(app, agent.machine, order).await.map(Some);
         }
         tokio::select! {
             () = app.shutdown.cancelled() => return Ok(None),

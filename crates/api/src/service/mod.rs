@@ -3,6 +3,7 @@
 pub(crate) mod apply;
 pub(crate) mod builtin;
 pub(crate) mod check;
+pub(crate) mod equip;
 pub(crate) mod export;
 pub(crate) mod find;
 pub(crate) mod image;
