@@ -65,26 +65,34 @@ pub(crate) async fn bring_about(bmc: &Connection, change: &dyn Change) -> Result
     Err(refusal.unwrap_or_else(|| BmcError::NotApplied { change: change.subject(), wanted: change.wanted(), found }))
 }
 
-/// Looks until the change shows, or the time for it is over and no task still works on it.
+/// Looks until the change shows, or the time for it is over. That time begins when no task works on it any more.
 async fn wait_until_shown(bmc: &Connection, change: &dyn Change, task: Option<&str>) -> Result<Found, BmcError> {
-    let looks = Looks::new(bmc.limits.settle, bmc.limits.look_every);
+    let mut looks = Looks::new(bmc.limits.settle, bmc.limits.look_every);
+    let mut working = task;
     loop {
         let found = match change.look(bmc).await? {
             Found::AsWanted => return Ok(Found::AsWanted),
             Found::Instead(found) => found,
         };
-        let working = match task {
-            Some(task) => is_working(bmc, task).await?,
-            None => false,
-        };
-        if looks.another().await {
-            continue;
-        }
-        if !working {
+        if let Some(task) = working {
+            if is_working(bmc, task).await? {
+                tokio::time::sleep(bmc.limits.look_every).await;
+            } else {
+                working = None;
+                looks = Looks::new(bmc.limits.settle, bmc.limits.look_every);
+            }
+        } else if !looks.another().await {
             return Ok(Found::Instead(found));
         }
+    }
+}
+
+/// Waits until the BMC does not work on `task` any more; the operation's budget is the limit.
+pub(crate) async fn wait_for_task(bmc: &Connection, task: &str) -> Result<(), BmcError> {
+    while is_working(bmc, task).await? {
         tokio::time::sleep(bmc.limits.look_every).await;
     }
+    Ok(())
 }
 
 /// Whether the BMC is still at it. Only a task that says that it failed is an error: what counts is what shows.

@@ -112,10 +112,11 @@ fn class_of_request(error: &RequestError) -> ErrorClass {
     }
 }
 
-/// 404 is transient: BMCs lose links that they advertise while their host starts.
+/// 404 is transient: BMCs lose links that they advertise while their host starts. So is 401 here: it is what
+/// is left after a login that was accepted; one that is refused is `LoginRefused`.
 fn class_of_status(status: u16) -> ErrorClass {
     match status {
-        404 | 408 | 409 | 410 | 412 | 423 | 429 => ErrorClass::Transient,
+        401 | 404 | 408 | 409 | 410 | 412 | 423 | 429 => ErrorClass::Transient,
         400..=499 | 501 => ErrorClass::Configuration,
         _ => ErrorClass::Transient,
     }

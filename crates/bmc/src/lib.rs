@@ -81,7 +81,7 @@ pub struct VirtualMedia {
     pub inserted: bool,
     /// The URL of what is in it.
     pub image: Option<String>,
-    /// Whether it can be a CD.
+    /// Whether it can be a CD with an image by URL.
     pub takes_cd: bool,
 }
 

@@ -38,23 +38,30 @@ impl MediaSlot {
 }
 
 impl Service {
-    /// The virtual drives of `system`, wherever this BMC keeps them: those of the system first, then those
-    /// of its managers, which DMTF deprecated in 2022 and which older firmware has alone.
+    /// The virtual drives of `system`: its own, or those of its managers where it has none.
+    ///
+    /// DMTF moved them from the manager to the system in 2022. BMCs that have both show the same drives twice
+    /// (Lenovo under the same names, Dell under others), so only one place is used.
     pub async fn media_slots(&self, system: &System) -> Result<Vec<MediaSlot>, ReadError> {
-        let mut collections: Vec<String> =
-            system.document.link("VirtualMedia").map(str::to_owned).into_iter().collect();
-        for manager in self.managers(system).await? {
-            if let Some(link) = manager.link("VirtualMedia").map(str::to_owned)
-                && !collections.contains(&link)
-            {
-                collections.push(link);
+        if let Some(link) = system.document.link("VirtualMedia") {
+            let slots = self.slots_at(link).await?;
+            if !slots.is_empty() {
+                return Ok(slots);
             }
         }
         let mut slots = Vec::new();
-        for collection in collections {
-            for link in self.member_links(&collection).await? {
-                slots.push(MediaSlot { document: self.get(&link).await? });
+        for manager in self.managers(system).await? {
+            if let Some(link) = manager.link("VirtualMedia") {
+                slots.extend(self.slots_at(link).await?);
             }
+        }
+        Ok(slots)
+    }
+
+    async fn slots_at(&self, collection: &str) -> Result<Vec<MediaSlot>, ReadError> {
+        let mut slots = Vec::new();
+        for link in self.member_links(collection).await? {
+            slots.push(MediaSlot { document: self.get(&link).await? });
         }
         Ok(slots)
     }

@@ -2,6 +2,7 @@
 
 use super::{Connection, quirks_of};
 use crate::change::{Change, Found, bring_about};
+use crate::quirks::Quirks;
 use crate::{BmcError, VirtualMedia};
 use async_trait::async_trait;
 use redfish::{Effect, MediaSlot};
@@ -9,8 +10,9 @@ use types::How;
 use url::Url;
 
 pub(super) async fn list(bmc: &Connection) -> Result<Vec<VirtualMedia>, BmcError> {
-    let slots = bmc.service.media_slots(&bmc.system().await?).await?;
-    Ok(slots.iter().map(view).collect())
+    let system = bmc.system().await?;
+    let quirks = quirks_of(&system);
+    Ok(bmc.service.media_slots(&system).await?.iter().map(|slot| view(slot, quirks)).collect())
 }
 
 /// Puts the image at `url` into the first virtual CD drive, which is emptied first when another image is in it.
@@ -22,20 +24,24 @@ pub(super) async fn insert(bmc: &Connection, url: &Url) -> Result<How, BmcError>
     bring_about(bmc, &Inserted(url)).await
 }
 
-fn view(slot: &MediaSlot) -> VirtualMedia {
+fn view(slot: &MediaSlot, quirks: Quirks) -> VirtualMedia {
     VirtualMedia {
         slot: slot.id().to_owned(),
         inserted: slot.is_inserted(),
         image: slot.image().map(str::to_owned),
-        takes_cd: slot.takes_cd(),
+        takes_cd: takes_cd(slot, quirks),
     }
+}
+
+fn takes_cd(slot: &MediaSlot, quirks: Quirks) -> bool {
+    slot.takes_cd() && !quirks.refuses_images_in_drive(slot.id())
 }
 
 async fn cd_drives(bmc: &Connection) -> Result<Vec<MediaSlot>, BmcError> {
     let system = bmc.system().await?;
     let quirks = quirks_of(&system);
     let mut drives = bmc.service.media_slots(&system).await?;
-    drives.retain(|drive| drive.takes_cd() && !quirks.refuses_images_in_drive(drive.id()));
+    drives.retain(|drive| takes_cd(drive, quirks));
     Ok(drives)
 }
 

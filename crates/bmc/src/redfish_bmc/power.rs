@@ -1,7 +1,7 @@
 //! Power: states can be asked for twice, restarts cannot.
 
 use super::{Connection, quirks_of};
-use crate::change::{Change, Found, bring_about};
+use crate::change::{Change, Found, bring_about, wait_for_task};
 use crate::looks::Looks;
 use crate::{BmcError, PowerAction, PowerState};
 use async_trait::async_trait;
@@ -75,6 +75,9 @@ async fn restart(bmc: &Connection, kind: ResetType) -> Result<How, BmcError> {
         return bring_about(bmc, &ON).await;
     }
     let sent = bmc.service.reset(&before, &[kind]).await.map_err(BmcError::from);
+    if let Ok(Effect::Task(task)) = &sent {
+        wait_for_task(bmc, task).await?;
+    }
     match sent {
         Ok(_) if !quirks_of(&before).proves_resets() => wait_until_on(bmc).await,
         Ok(_) => wait_for_proof(bmc, &before, None).await,
