@@ -270,14 +270,12 @@ impl Client {
         let unreadable = |source| ClientError::ReadFile { path: file.to_owned(), source };
         let opened = tokio::fs::File::open(file).await.map_err(unreadable)?;
         let size = opened.metadata().await.map_err(unreadable)?.len();
-        let pieces = stream::try_unfold((opened, 0_u64), move |(mut opened, done)| {
+        let pieces = stream::try_unfold((opened, 0_u64, sent), |(mut opened, done, sent)| async move {
+            let mut piece = Vec::with_capacity(CHUNK_BYTES);
+            let read = (&mut opened).take(CHUNK_BYTES as u64).read_to_end(&mut piece).await?;
+            let done = done + read as u64;
             sent(done);
-            async move {
-                let mut piece = Vec::with_capacity(CHUNK_BYTES);
-                let read = (&mut opened).take(CHUNK_BYTES as u64).read_to_end(&mut piece).await?;
-                let next = (read > 0).then(|| (Bytes::from(piece), (opened, done + read as u64)));
-                Ok::<_, std::io::Error>(next)
-            }
+            Ok::<_, std::io::Error>((read > 0).then(|| (Bytes::from(piece), (opened, done, sent))))
         });
         let (url, request) = self.request(Method::PUT, &["images", named, "content"]);
         let request = request
