@@ -7,10 +7,12 @@ mod cargo;
 mod check;
 mod command;
 mod debian;
+mod demo;
 mod disk_image;
 mod fingerprint;
 mod fix;
 mod image;
+mod kernel_modules;
 mod licences;
 mod maintenance_os;
 mod packages;
@@ -31,6 +33,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
+    /// Take a rack of virtual servers from power-on to DEPLOYED, and show it.
+    Demo(demo::Options),
     /// Check format, lints, the rules of this code base and licences, exactly as CI does.
     Check {
         /// Only the crates with staged changes, and no licences: for git's pre-commit hook.
@@ -57,6 +61,7 @@ enum Chore {
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().chore {
+        Chore::Demo(options) => demo::run(&options),
         Chore::Check { staged: false } => check::run(),
         Chore::Check { staged: true } => check::run_staged(),
         Chore::Test(options) => test::run(&options),

@@ -2,6 +2,7 @@
 //!
 //! Only tests, `xtask` and the `slipway lab` command use it.
 
+pub mod demo;
 pub mod namespace;
 pub mod network;
 pub mod power;

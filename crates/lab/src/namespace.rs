@@ -20,7 +20,9 @@ pub enum NamespaceError {
     #[error("running unshare, which the package util-linux has")]
     Missing(#[source] io::Error),
     /// The kernel refuses.
-    #[error("the kernel allows no network namespace: be root, or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1)")]
+    #[error(
+        "the kernel allows no network namespace: be root, or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1)"
+    )]
     Forbidden,
 }
 

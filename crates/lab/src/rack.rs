@@ -131,12 +131,8 @@ impl RackMachine {
         })
         .await
         .map_err(|source| RackError::Bmc { name: name.clone(), source })?;
-        let login = BmcLogin {
-            url: bmc.url(),
-            username: "admin".to_owned(),
-            password,
-            certificate: bmc.certificate_digest(),
-        };
+        let login =
+            BmcLogin { url: bmc.url(), username: "admin".to_owned(), password, certificate: bmc.certificate_digest() };
         Ok(Self { name, firmware, mac, qemu, bmc, login })
     }
 

@@ -1,0 +1,148 @@
+//! The demo: a rack from power-on to DEPLOYED, watched live, with a report at the end.
+//!
+//! It is an operator with a rack: it starts `slipway serve` as a process of its own, declares a site, uploads an
+//! image, and presses power through the BMCs. All that follows is the server's work; the demo only looks.
+
+mod board;
+mod forward;
+mod report;
+mod server_process;
+mod site;
+
+pub use report::{MachineReport, Report, StageReport, StepReport};
+pub use server_process::{ServerProcess, ServerProcessError};
+
+use crate::network::Network;
+use crate::rack::{Rack, RackMachine, RackOptions};
+use anyhow::Context;
+use bmc::{Bmc, Limits, PowerAction, RedfishBmc};
+use board::Board;
+use client::Client;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::time::Instant;
+use types::bmc::BmcSpec;
+use wire::RunView;
+
+/// The server's address on the demo's network.
+pub const SERVER_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+/// Memory of each machine: the maintenance OS, the agent's memory test and the installed system fit.
+const MEMORY_MIB: u32 = 1024;
+/// Disk of each machine: larger than the image, so that growing it can be seen.
+const DISK_BYTES: u64 = 4 << 30;
+/// A machine that has not ended by then has hung. Measured: under 3 min for two on two cores; five times that.
+const LIMIT: Duration = Duration::from_secs(15 * 60);
+/// How often the board is drawn.
+const REDRAW_EVERY: Duration = Duration::from_millis(500);
+
+/// What the demo is to do, and with what.
+#[derive(Debug)]
+pub struct DemoOptions {
+    /// The `slipway` program.
+    pub program: PathBuf,
+    /// Machines; BIOS and UEFI in turn.
+    pub machines: u8,
+    /// Where everything goes that the demo writes; emptied first.
+    pub folder: PathBuf,
+    /// The folder of the maintenance OS.
+    pub maintenance_os: PathBuf,
+    /// The image, with its description beside it.
+    pub image: PathBuf,
+    /// Go on until interrupted, reachable through this listening socket.
+    pub keep: Option<OwnedFd>,
+}
+
+/// Runs the demo in the present network namespace, which must be the demo's own. True when every machine's own
+/// system called home.
+pub async fn run(options: DemoOptions) -> anyhow::Result<bool> {
+    if options.folder.exists() {
+        std::fs::remove_dir_all(&options.folder).with_context(|| format!("emptying {}", options.folder.display()))?;
+    }
+    std::fs::create_dir_all(&options.folder)?;
+    let network = Network::create("br0", &format!("{SERVER_ADDRESS}/24")).await.context("making the network")?;
+    let rack_options = RackOptions {
+        machines: options.machines,
+        folder: options.folder.join("machines"),
+        bmc_address: SERVER_ADDRESS.into(),
+        memory_mib: MEMORY_MIB,
+        disk_bytes: DISK_BYTES,
+    };
+    let rack = Rack::set_up(&network, &rack_options).await.context("setting the rack up")?;
+    let router = async { network.run_router().await.context("answering router solicitations") };
+    tokio::select! {
+        ended = provision(&options, &rack) => ended,
+        Err(error) = router => Err(error),
+    }
+}
+
+async fn provision(options: &DemoOptions, rack: &Rack) -> anyhow::Result<bool> {
+    let config = site::write_config(options)?;
+    let mut server = ServerProcess::start(&options.program, &config, &options.folder.join("server.log")).await?;
+    let client = Client::new(server.url(), server.token())?;
+    site::declare(&client, rack, &options.image).await?;
+    for machine in &rack.machines {
+        switch_on(machine).await.with_context(|| format!("switching {} on", machine.name))?;
+    }
+    let runs = watch(&client, rack, &mut server).await?;
+    let report = Report::collect(&client, rack, &runs).await?;
+    report.write(&options.folder.join("report.json"))?;
+    board::print_report(&report, &options.folder)?;
+    if let Some(listener) = &options.keep {
+        keep(listener, &server).await?;
+    }
+    server.stop().await?;
+    Ok(report.all_deployed())
+}
+
+/// Presses the power button over Redfish, as an operator who has only the BMC would.
+pub async fn switch_on(machine: &RackMachine) -> anyhow::Result<()> {
+    let login = machine.login();
+    let spec = BmcSpec {
+        url: login.url.clone(),
+        username: login.username.clone(),
+        password: login.password.clone(),
+        certificate: Some(login.certificate),
+    };
+    let bmc = RedfishBmc::new(&spec, None, Limits::default())?;
+    bmc.power(PowerAction::On).await?;
+    bmc.close().await;
+    Ok(())
+}
+
+/// Draws the board until the run of every machine has ended.
+async fn watch(client: &Client, rack: &Rack, server: &mut ServerProcess) -> anyhow::Result<Vec<RunView>> {
+    let began = Instant::now();
+    let mut board = Board::new(rack);
+    let mut tick = tokio::time::interval(REDRAW_EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        server.check_alive()?;
+        let runs = client.list_runs(&client::RunQuery::default()).await?.items;
+        board.draw(&runs)?;
+        let all_ended = runs.len() >= rack.machines.len() && runs.iter().all(|run| run.ended.is_some());
+        if all_ended || began.elapsed() > LIMIT {
+            return Ok(runs);
+        }
+    }
+}
+
+/// Leaves everything running until the user interrupts.
+async fn keep(listener: &OwnedFd, server: &ServerProcess) -> anyhow::Result<()> {
+    let listener = forward::listener(listener)?;
+    let url = format!("http://{}/", listener.local_addr()?);
+    board::print_access(&url, server.token())?;
+    let target = SocketAddr::from((SERVER_ADDRESS, server.url().port_or_known_default().unwrap_or(80)));
+    tokio::select! {
+        ended = forward::serve(listener, target) => ended,
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("waiting for an interrupt"),
+    }
+}
+
+/// The description beside an image: same name, ending in `.json`.
+pub fn description_of(image: &Path) -> PathBuf {
+    let name = image.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    image.with_file_name(format!("{}.json", name.trim_end_matches(".raw.zst")))
+}

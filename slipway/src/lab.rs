@@ -1,0 +1,147 @@
+//! `slipway lab`: a virtual rack to try Slipway on.
+
+use anyhow::{Context, bail};
+use clap::Subcommand;
+use lab::demo::{self, DemoOptions};
+use lab::namespace::command_in_own_network;
+use lab::power::MemoryMachine;
+use lab::redfish::{BmcOptions, BmcSimulator, Firmware};
+use serde_json::json;
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use types::Secret;
+use uuid::Uuid;
+
+/// What to do in the lab.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Lab {
+    /// Take a rack of QEMU machines from power-on to DEPLOYED, in a network of its own.
+    Demo(Demo),
+    /// Serve a simulated BMC (Redfish) in front of a machine that exists only as a record.
+    Bmc(Bmc),
+}
+
+/// The demo.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Demo {
+    /// Machines; BIOS and UEFI in turn.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
+    machines: u8,
+    /// Where everything is written; emptied first.
+    #[arg(long, value_name = "DIR")]
+    folder: PathBuf,
+    /// The maintenance OS: a folder with `vmlinuz` and `initrd.zst`.
+    #[arg(long, value_name = "DIR")]
+    maintenance_os: PathBuf,
+    /// The image to install: a `.raw.zst` with its description, a `.json`, beside it.
+    #[arg(long, value_name = "FILE")]
+    image: PathBuf,
+    /// Leave it running until interrupted, and print the URL and the login token.
+    #[arg(long)]
+    keep: bool,
+    /// The demo is in its own network already, and is reached through this listening socket.
+    #[arg(long, hide = true, value_name = "FD")]
+    inside: Option<RawFd>,
+}
+
+/// A simulated BMC.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Bmc {
+    /// Where it listens; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// The SMBIOS UUID of its machine; a random one when not given.
+    #[arg(long)]
+    uuid: Option<Uuid>,
+    /// Its login.
+    #[arg(long, default_value = "admin")]
+    username: String,
+}
+
+/// Runs a lab command.
+pub(crate) async fn run(lab: Lab) -> anyhow::Result<ExitCode> {
+    match lab {
+        Lab::Demo(demo) => match demo.inside {
+            Some(listener) => run_demo_inside(demo, listener).await,
+            None => start_demo_inside(&demo),
+        },
+        Lab::Bmc(bmc) => serve_bmc(bmc).await,
+    }
+}
+
+/// Starts this program again in a network of its own. The way in is a socket that is made out here.
+fn start_demo_inside(demo: &Demo) -> anyhow::Result<ExitCode> {
+    let listener = TcpListener::bind("127.0.0.1:0").context("making a way into the demo's network")?;
+    let listener = OwnedFd::from(listener);
+    keep_over_exec(&listener)?;
+    let program = std::env::current_exe().context("finding this program")?;
+    let mut command = command_in_own_network(&program)?;
+    command.args(["lab", "demo", "--machines", &demo.machines.to_string()]);
+    command.arg("--folder").arg(std::path::absolute(&demo.folder)?);
+    command.arg("--maintenance-os").arg(std::path::absolute(&demo.maintenance_os)?);
+    command.arg("--image").arg(std::path::absolute(&demo.image)?);
+    command.args(["--inside", &listener.as_raw_fd().to_string()]);
+    if demo.keep {
+        command.arg("--keep");
+    }
+    let status = command.status().context("starting the demo in its own network")?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
+    Ok(ExitCode::from(code))
+}
+
+fn keep_over_exec(descriptor: &OwnedFd) -> anyhow::Result<()> {
+    use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+    fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty())).context("passing the socket on")?;
+    Ok(())
+}
+
+async fn run_demo_inside(demo: Demo, listener: RawFd) -> anyhow::Result<ExitCode> {
+    if listener <= 2 {
+        bail!("--inside is for the demo itself");
+    }
+    #[expect(unsafe_code, reason = "the parent process made this descriptor for us, and nobody else here has it")]
+    let listener = unsafe { OwnedFd::from_raw_fd(listener) };
+    let options = DemoOptions {
+        program: std::env::current_exe().context("finding this program")?,
+        machines: demo.machines,
+        folder: demo.folder,
+        maintenance_os: demo.maintenance_os,
+        image: demo.image,
+        keep: demo.keep.then_some(listener),
+    };
+    let deployed = demo::run(options).await?;
+    Ok(if deployed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Serves until interrupted. The login is printed as one line of JSON.
+async fn serve_bmc(bmc: Bmc) -> anyhow::Result<ExitCode> {
+    let uuid = bmc.uuid.unwrap_or_else(Uuid::new_v4);
+    let password = Secret::new(Uuid::new_v4().simple().to_string());
+    let simulator = BmcSimulator::start(BmcOptions {
+        listen: bmc.listen,
+        name: "lab".to_owned(),
+        uuid,
+        serial: "lab".to_owned(),
+        model: "Virtual Server".to_owned(),
+        firmware: Firmware::Uefi,
+        username: bmc.username.clone(),
+        password: password.clone(),
+        backend: Arc::new(MemoryMachine::default()),
+    })
+    .await?;
+    let login = json!({
+        "url": simulator.url(),
+        "username": bmc.username,
+        "password": password.expose(),
+        "certificate": simulator.certificate_digest(),
+        "uuid": uuid,
+    });
+    writeln!(io::stdout().lock(), "{login}")?;
+    tokio::signal::ctrl_c().await.context("waiting for an interrupt")?;
+    simulator.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
