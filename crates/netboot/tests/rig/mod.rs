@@ -210,7 +210,7 @@ impl Rig {
         Self { world, netboot, dhcp, tftp, http, _stop: stop.drop_guard(), _folder: folder }
     }
 
-    /// Asks as a relay of the lab's subnet does; `None` when there is no answer while `still` others are answered.
+    /// Asks as a relay of the lab's subnet does; `None` when the message was recorded as not answered.
     pub(crate) async fn ask(&self, message: ClientMessage) -> Option<Answer> {
         let relay = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let relayed = ClientMessage { giaddr: Some(Ipv4Addr::LOCALHOST), ..message }
