@@ -132,7 +132,12 @@ impl Shape {
     fn of<K: ObjectKind>() -> Self {
         let normalise = |spec| {
             let read = serde_json::from_value(spec).and_then(|spec: K::Spec| K::reveal(&spec));
-            read.map_err(|error| StoreError::Malformed { kind: K::KIND, reason: error.to_string() })
+            read.map_err(|error| {
+                // A reader quotes what it cannot read, and that may be the secret.
+                let quotable = K::SECRETS.is_empty();
+                let reason = if quotable { error.to_string() } else { "a field is missing or of another type".into() };
+                StoreError::Malformed { kind: K::KIND, reason }
+            })
         };
         Self { secrets: K::SECRETS, normalise }
     }

@@ -9,7 +9,7 @@ use crate::{EncryptionKey, OpenError, StoreError};
 use futures_util::future::BoxFuture;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, SqlSafeStr, SqliteConnection, SqlitePool};
+use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection, SqlitePool};
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -75,6 +75,7 @@ impl Store {
         let load = |source| OpenError::Load { path: path.clone(), source };
 
         let connect = SqliteConnectOptions::new().filename(&path).foreign_keys(true).busy_timeout(BUSY);
+        let connect = connect.disable_statement_logging();
         let to_write = connect.clone().journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
         let mut connection = SqliteConnection::connect_with(&to_write).await.map_err(database)?;
         migrate(&mut connection, &path).await?;
@@ -103,6 +104,12 @@ impl Store {
             tracing::error!(error = %ended, "the writing task did not end by itself");
         }
         self.inner.reader.close().await;
+    }
+
+    /// Returns when nothing can be written any more: the store is closed, or the writing task has died, which
+    /// only a new start of the process repairs.
+    pub async fn closed(&self) {
+        self.inner.writer.closed().await;
     }
 
     /// Where reads go.

@@ -107,6 +107,11 @@ impl Writer {
         receiver.await.unwrap_or_else(|_| Err(dropped()))
     }
 
+    /// Returns when the task takes no more writes.
+    pub(crate) async fn closed(&self) {
+        self.queue.closed().await;
+    }
+
     /// Asks the task to write what is queued and end.
     pub(crate) async fn close(&self) {
         // The only way this fails is that the task has ended already.

@@ -130,4 +130,14 @@ async fn a_closed_store_refuses_writes() {
     store.close().await;
     let refused = clone.append(vec![event(1)]).await;
     assert_eq!(refused, Err(StoreError::Unavailable("the store is closed".to_owned())));
+    clone.closed().await;
+}
+
+#[tokio::test]
+async fn the_death_of_the_writing_task_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder).await;
+    let write = store.write::<(), StoreError, _>(|_| Box::pin(async { panic!("a mistake of ours") }));
+    assert!(matches!(write.await, Err(StoreError::Unavailable(_))));
+    store.closed().await;
 }
