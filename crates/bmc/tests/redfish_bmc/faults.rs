@@ -260,3 +260,25 @@ async fn a_bmc_that_fails_three_times_in_ten_is_brought_where_it_should_be() {
         persistently(|| rig.bmc.power(PowerAction::ForceOff)).await;
     }
 }
+
+/// No read-back can show this one: only what the machine boots does.
+#[tokio::test]
+async fn an_override_for_once_that_the_bmc_ignores_shows_and_has_no_effect() {
+    let rig = Rig::start().await;
+    rig.faults(|faults| faults.ignores_once_override = true);
+    let wanted = BootOverride::once(BootTarget::Pxe);
+    assert_eq!(rig.bmc.set_boot_override(&wanted).await.unwrap(), How::Changed);
+    rig.bmc.power(PowerAction::On).await.unwrap();
+    assert_eq!(rig.boots()[0].source, lab::power::BootSource::DefaultOrder);
+    assert!(rig.bmc.boot_override().await.unwrap().satisfies(&BootOverride::disabled()));
+}
+
+#[tokio::test]
+async fn a_restart_from_inside_the_machine_uses_up_what_was_set_for_the_next_boot() {
+    let rig = Rig::powered_on(limits()).await;
+    rig.bmc.set_boot_override(&BootOverride::once(BootTarget::Hdd)).await.unwrap();
+    rig.bmc.set_bios_attributes(&attributes(&[("SecureBoot", json!("Enabled"))])).await.unwrap();
+    assert_eq!(rig.simulator.plan_boot().source, lab::power::BootSource::Disk);
+    assert_eq!(rig.bmc.bios_attributes().await.unwrap()["SecureBoot"], json!("Enabled"));
+    assert!(rig.bmc.boot_override().await.unwrap().satisfies(&BootOverride::disabled()));
+}
