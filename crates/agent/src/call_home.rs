@@ -5,7 +5,7 @@ use crate::clock::{Backoff, Clock};
 use crate::host::Host;
 use crate::journal::Journal;
 use crate::server::{CallError, accepted, base_of, http_client, post};
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::time::Duration;
 use types::agent::{CALL_HOME_PATH, CallHome, CallHomeConfig};
@@ -80,9 +80,13 @@ fn call(config: &CallHomeConfig, message: &CallHome, clock: &dyn Clock, journal:
     }
 }
 
+/// Gone for good when it returns: a power cut must not bring a token back.
 fn remove(host: &Host, path: &'static str) -> Result<(), CallHomeError> {
-    match fs::remove_file(host.path(path)) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(CallHomeError::Remove { path, source }),
-        Ok(()) | Err(_) => Ok(()),
-    }
+    let path_here = host.path(path);
+    let removed = match fs::remove_file(&path_here) {
+        Ok(()) => path_here.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    };
+    removed.map_err(|source| CallHomeError::Remove { path, source })
 }
