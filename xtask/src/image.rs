@@ -1,10 +1,11 @@
-//! Builds the demo's disk image: a small Debian 12 that starts on BIOS and UEFI machines with an NVMe disk.
+//! Builds the demo's disk image: a small Debian 12 that starts on BIOS and UEFI machines.
 //!
 //! Everything but the assembly of the disk is done by Debian's own tools, without loop devices; without root they run
 //! in a user namespace.
 
-use crate::{command, debian, disk_image, fingerprint, place};
+use crate::{command, debian, disk_image, fingerprint, kernel_modules, place};
 use anyhow::{Context, Result};
+use artifact::cpio;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
@@ -13,24 +14,23 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What is installed beside Debian's essential packages.
-const PACKAGES: &[&str] = &[
-    "initramfs-tools",
-    "iproute2",
-    "kmod",
-    "linux-image-cloud-amd64",
-    "openssh-server",
-    "sudo",
-    "systemd",
-    "systemd-sysv",
-    "udev",
-];
+const PACKAGES: &[&str] =
+    &["initramfs-tools", "iproute2", "kmod", "openssh-server", "sudo", "systemd", "systemd-sysv", "udev"];
+/// Its kernel: small, and made for virtual machines.
+const KERNEL: &str = "linux-image-cloud-amd64";
+/// What the kernel needs to reach its root on a virtual disk. NVMe and ext4 are built in.
+const MODULES: &[&str] = &["sd_mod", "virtio_blk", "virtio_pci", "virtio_scsi"];
+/// What the initramfs's script calls.
+const APPLETS: &[&str] = &["findfs", "modprobe", "mount", "sh", "switch_root", "usleep"];
 /// Tools that are needed to build it, and are not worth installing for it.
 const TOOLS: &[&str] = &["grub-common", "grub-efi-amd64-bin", "grub-pc-bin", "libdevmapper1.02.1", "mtools"];
 
 const CUSTOMIZE: &str = include_str!("../recipes/image/customize.sh");
 const GRUB_EARLY: &[u8] = include_bytes!("../recipes/image/grub-early.cfg");
-const GRUB_MENU: &[u8] = include_bytes!("../recipes/image/grub.cfg");
-const RECIPE: &[u8] = concat!(include_str!("image.rs"), include_str!("disk_image.rs")).as_bytes();
+const GRUB_MENU: &str = include_str!("../recipes/image/grub.cfg");
+const INIT: &[u8] = include_bytes!("../recipes/image/init");
+const RECIPE: &[u8] =
+    concat!(include_str!("image.rs"), include_str!("disk_image.rs"), include_str!("kernel_modules.rs")).as_bytes();
 
 const GRUB_MODULES: &[&str] = &["configfile", "ext2", "linux", "normal", "part_gpt", "search", "search_label"];
 /// Times in the image; any fixed one will do.
@@ -62,7 +62,8 @@ pub(crate) struct ImageFacts {
 pub(crate) fn build() -> Result<Image> {
     let archive = debian::Archive::open()?;
     let tools = archive.unpack("image-tools", TOOLS)?;
-    let kernel = archive.find_dependency("linux-image-cloud-amd64", "linux-image-")?;
+    let kernel = archive.find_dependency(KERNEL, "linux-image-")?;
+    let initrd_parts = archive.unpack("image-initrd", &[&kernel, "busybox-static"])?;
 
     let directory = place::target().join("image");
     let file = directory.join("debian-12.raw.zst");
@@ -70,8 +71,8 @@ pub(crate) fn build() -> Result<Image> {
     let stamp = directory.join("fingerprint");
     let mut inputs = fingerprint::Inputs::default();
     inputs.add("recipe", RECIPE).add("customize", CUSTOMIZE.as_bytes());
-    inputs.add("early", GRUB_EARLY).add("menu", GRUB_MENU);
-    inputs.add("kernel", kernel.as_bytes()).add("tools", tools.versions.as_bytes());
+    inputs.add("early", GRUB_EARLY).add("menu", GRUB_MENU.as_bytes());
+    inputs.add("init", INIT).add("kernel", initrd_parts.versions.as_bytes()).add("tools", tools.versions.as_bytes());
     let fingerprint = inputs.fingerprint();
     if fingerprint::is_current(&stamp, &fingerprint) {
         let facts = serde_json::from_slice(&fs::read(&facts_file)?).context("reading the image's facts")?;
@@ -85,7 +86,7 @@ pub(crate) fn build() -> Result<Image> {
         boot_sector: fs::read(tools.tree.join("usr/lib/grub/i386-pc/boot.img"))?,
         bios_loader: make_loader(&tools.tree, scratch.path(), "i386-pc", &["biosdisk"])?,
         esp: make_esp(&tools.tree, scratch.path())?,
-        root: make_root(scratch.path())?,
+        root: make_root(scratch.path(), &kernel, &make_initrd(&initrd_parts.tree, &kernel)?)?,
     };
     let disk = scratch.path().join("disk.raw");
     let disk_size_bytes = disk_image::assemble(&disk, &parts)?;
@@ -128,16 +129,39 @@ fn make_esp(tools: &Path, scratch: &Path) -> Result<PathBuf> {
     Ok(esp)
 }
 
+/// Makes the initramfs: it finds the root by its label and starts the system there, in a fraction of a second.
+fn make_initrd(tree: &Path, kernel: &str) -> Result<Vec<u8>> {
+    let busybox = kernel_modules::find_busybox(tree)?;
+    let mut writer = cpio::Writer::new(Vec::new());
+    for directory in ["dev", "proc", "root", "sys"] {
+        writer.directory(directory, 0o755)?;
+    }
+    writer.device("dev/console", 0o600, 5, 1)?;
+    writer.file("init", 0o755, INIT)?;
+    writer.file("bin/busybox", 0o755, &fs::read(&busybox)?)?;
+    for applet in APPLETS {
+        writer.symlink(&format!("bin/{applet}"), "busybox")?;
+    }
+    kernel_modules::add(&mut writer, tree, version_of(kernel), &busybox, MODULES)?;
+    Ok(zstd::encode_all(writer.finish()?.as_slice(), COMPRESSION_LEVEL)?)
+}
+
+fn version_of(kernel: &str) -> &str {
+    kernel.trim_start_matches("linux-image-")
+}
+
 /// Makes the root filesystem, owned by root in the image whoever builds it.
-fn make_root(scratch: &Path) -> Result<PathBuf> {
+fn make_root(scratch: &Path, kernel: &str, initrd: &[u8]) -> Result<PathBuf> {
     let sources = scratch.join("sources.list");
     fs::write(&sources, debian::Archive::sources())?;
     let menu = scratch.join("grub.cfg");
-    fs::write(&menu, GRUB_MENU)?;
+    fs::write(&menu, GRUB_MENU.replace("KERNEL", version_of(kernel)))?;
+    let initrd_file = scratch.join("initrd");
+    fs::write(&initrd_file, initrd)?;
     let tree = scratch.join("root.tar");
     let mut bootstrap = Command::new("mmdebstrap");
     bootstrap.args(["--quiet", "--variant=minbase", "--architectures=amd64", "--format=tar"]);
-    bootstrap.arg(format!("--include={}", PACKAGES.join(",")));
+    bootstrap.arg(format!("--include={kernel},{}", PACKAGES.join(",")));
     for path in ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"] {
         bootstrap.arg(format!("--dpkgopt=path-exclude={path}"));
     }
@@ -145,6 +169,8 @@ fn make_root(scratch: &Path) -> Result<PathBuf> {
     bootstrap.arg(format!("--customize-hook={CUSTOMIZE}"));
     bootstrap.arg("--customize-hook=mkdir -p \"$1/boot/grub\"");
     bootstrap.arg(format!("--customize-hook=upload {} /boot/grub/grub.cfg", menu.display()));
+    let initrd_name = format!("/boot/initrd-{}", version_of(kernel));
+    bootstrap.arg(format!("--customize-hook=upload {} {initrd_name}", initrd_file.display()));
     // An empty suite: the sources say all.
     bootstrap.arg("").arg(&tree).arg(&sources);
     bootstrap.env("INITRD", "No").env("SOURCE_DATE_EPOCH", EPOCH);

@@ -3,10 +3,9 @@
 //! Debian's cloud kernel with its virtio drivers, busybox, the tools that grow a filesystem, and the agent. Small on
 //! purpose: it is fetched by firmware and unpacked by one emulated processor.
 
-use crate::{agent_binary, debian, fingerprint, place};
-use anyhow::{Context, Result, ensure};
+use crate::{agent_binary, debian, fingerprint, kernel_modules, place};
+use anyhow::{Context, Result};
 use artifact::cpio;
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -35,7 +34,7 @@ const LOADER: &str = "ld-linux-x86-64.so.2";
 
 const INIT: &[u8] = include_bytes!("../recipes/maintenance-os/init");
 const LEASE_SCRIPT: &[u8] = include_bytes!("../recipes/maintenance-os/udhcpc.script");
-const RECIPE: &[u8] = include_bytes!("maintenance_os.rs");
+const RECIPE: &[u8] = concat!(include_str!("maintenance_os.rs"), include_str!("kernel_modules.rs")).as_bytes();
 
 /// High enough to matter on the wire; unpacking takes as long at every level.
 const COMPRESSION_LEVEL: i32 = 19;
@@ -83,8 +82,7 @@ pub(crate) fn build() -> Result<MaintenanceOs> {
 }
 
 fn initramfs(tree: &Path, kernel: &str, agent: &[u8]) -> Result<Vec<u8>> {
-    let busybox = ["bin/busybox", "usr/bin/busybox"].map(|path| tree.join(path)).into_iter().find(|path| path.exists());
-    let busybox = busybox.context("busybox-static has no busybox")?;
+    let busybox = kernel_modules::find_busybox(tree)?;
 
     let mut writer = cpio::Writer::new(Vec::new());
     for directory in ["dev", "etc", "mnt", "proc", "root", "run", "sys", "tmp"] {
@@ -108,7 +106,7 @@ fn initramfs(tree: &Path, kernel: &str, agent: &[u8]) -> Result<Vec<u8>> {
     }
     writer.file(&format!("lib64/{LOADER}"), 0o755, &read_library(tree, LOADER)?)?;
     writer.file("usr/bin/slipway-agent", 0o755, agent)?;
-    add_modules(&mut writer, tree, kernel, &busybox)?;
+    kernel_modules::add(&mut writer, tree, kernel, &busybox, MODULES)?;
     Ok(writer.finish()?)
 }
 
@@ -123,79 +121,9 @@ fn read_either(tree: &Path, path: &str) -> Result<Vec<u8>> {
     Ok(fs::read(found)?)
 }
 
-/// Adds the chosen modules with all that they need, and an index of just those.
-fn add_modules(writer: &mut cpio::Writer<Vec<u8>>, tree: &Path, kernel: &str, busybox: &Path) -> Result<()> {
-    let modules = PathBuf::from("lib/modules").join(kernel);
-    make_index(busybox, tree, kernel)?;
-    let dependencies = fs::read_to_string(tree.join(&modules).join("modules.dep"))?;
-    let chosen = choose_modules(&dependencies, MODULES)?;
-
-    let scratch = tempfile::tempdir()?;
-    for path in chosen {
-        let relative = modules.join(path);
-        let content = fs::read(tree.join(&relative))?;
-        let copy = scratch.path().join(&relative);
-        fs::create_dir_all(copy.parent().expect("a module is in a directory"))?;
-        fs::write(&copy, &content)?;
-        writer.file(&relative.to_string_lossy(), 0o644, &content)?;
-    }
-    make_index(busybox, scratch.path(), kernel)?;
-    for index in ["modules.alias", "modules.dep", "modules.symbols"] {
-        let relative = modules.join(index);
-        writer.file(&relative.to_string_lossy(), 0o644, &fs::read(scratch.path().join(&relative))?)?;
-    }
-    Ok(())
-}
-
-fn make_index(busybox: &Path, base: &Path, kernel: &str) -> Result<()> {
-    crate::command::run(Command::new(busybox).arg("depmod").arg("-b").arg(base).arg(kernel))?;
-    Ok(())
-}
-
-/// Paths of the modules called `wanted` and of everything they need, by the text of modules.dep.
-fn choose_modules<'a>(dependencies: &'a str, wanted: &[&str]) -> Result<BTreeSet<&'a str>> {
-    let mut chosen = BTreeSet::new();
-    let mut found = BTreeSet::new();
-    for line in dependencies.lines() {
-        let Some((path, needs)) = line.split_once(':') else { continue };
-        if let Some(name) = wanted.iter().find(|name| **name == module_name(path)) {
-            found.insert(*name);
-            chosen.insert(path);
-            chosen.extend(needs.split_whitespace());
-        }
-    }
-    let missing: Vec<_> = wanted.iter().filter(|name| !found.contains(*name)).collect();
-    ensure!(missing.is_empty(), "the kernel has no modules {missing:?}");
-    Ok(chosen)
-}
-
-/// The kernel takes hyphens and underscores in a module's name for the same.
-fn module_name(path: &str) -> String {
-    let file = path.rsplit('/').next().unwrap_or(path);
-    file.split('.').next().unwrap_or(file).replace('-', "_")
-}
-
 /// Puts a file in its place at once, so that a server that has the old one open goes on sending it.
 fn replace(path: &Path, content: &[u8]) -> Result<()> {
     let new = path.with_extension("new");
     fs::write(&new, content).with_context(|| format!("writing {}", new.display()))?;
     fs::rename(&new, path).with_context(|| format!("writing {}", path.display()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn modules_come_with_what_they_need() {
-        let dependencies = "kernel/a/virtio-rng.ko: kernel/v/virtio.ko\nkernel/v/virtio.ko:\nkernel/b/other.ko:\n";
-        let chosen = choose_modules(dependencies, &["virtio_rng"]).unwrap();
-        assert_eq!(Vec::from_iter(chosen), ["kernel/a/virtio-rng.ko", "kernel/v/virtio.ko"]);
-    }
-
-    #[test]
-    fn module_that_the_kernel_lacks_is_an_error() {
-        let error = choose_modules("kernel/b/other.ko:\n", &["vfat"]).unwrap_err();
-        assert!(error.to_string().contains("vfat"));
-    }
 }
