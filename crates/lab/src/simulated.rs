@@ -8,6 +8,7 @@ use crate::power::{BootPlan, BootSource, PowerBackend, PowerError};
 use async_trait::async_trait;
 use serde_json::json;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::task::AbortHandle;
@@ -149,13 +150,13 @@ impl SimulatedMachine {
                 tokio::time::sleep(RETRY_PAUSE).await;
                 continue;
             };
-            if !done.contains_key(&order.id) {
-                let result = self.carry_out(token, &order).await;
-                done.insert(order.id, result);
-            }
+            let result = match done.entry(order.id) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(self.carry_out(token, &order).await),
+            };
             let url = self.url(&format!("agent/v1/tasks/{}/result", order.id));
             // Not acknowledged is not reported: the server will give the order again, and gets the same answer.
-            let _reported = self.http.post(url).bearer_auth(token).json(&done[&order.id]).send().await;
+            let _reported = self.http.post(url).bearer_auth(token).json(result).send().await;
         }
     }
 

@@ -9,7 +9,7 @@ use api::App;
 use artifact::ImageFolder;
 use bmc::{BmcPool, Limits};
 use jiff::SignedDuration;
-use netboot::{BackendError, DhcpListener, ListenDhcp, Netboot, TftpListener};
+use netboot::{BackendError, DhcpListener, ListenDhcp, Netboot, SolicitationListener, TftpListener};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -126,6 +126,12 @@ impl Server {
             let (netboot, stop) = (netboot.clone(), stop.clone());
             tasks.spawn(async move { netboot.serve_dhcp(listener, stop).await });
         }
+        if let Some(dhcp) = config.dhcp.as_ref().filter(|dhcp| dhcp.no_ipv6_router) {
+            let listener = SolicitationListener::bind(&dhcp.interface);
+            let listener = listener.map_err(listening("router solicitations", &dhcp.interface))?;
+            let (netboot, stop) = (netboot.clone(), stop.clone());
+            tasks.spawn(async move { netboot.serve_solicitations(listener, stop).await });
+        }
         let mut tftp = None;
         if let Some(address) = config.tftp {
             let listener = TftpListener::bind(address).await.map_err(listening("TFTP", &address))?;
@@ -193,8 +199,10 @@ impl Server {
 
     /// Serves until `stop` is called for or a part fails.
     pub async fn run_until(mut self, stop: impl Future<Output = ()>) -> io::Result<()> {
+        let store = self.store.clone();
         let ended = tokio::select! {
             () = stop => Ok(()),
+            () = store.closed() => Err(io::Error::other("the store can no longer write")),
             Some(ended) = self.tasks.join_next() => ended.map_err(io::Error::other).and_then(|ended| ended),
         };
         let stopped = self.stop().await;

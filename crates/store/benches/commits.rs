@@ -57,6 +57,7 @@ async fn commit_until(store: Store, claimed: Claimed, end: Instant) -> u64 {
     while Instant::now() < end {
         let at = StepRef { stage: Some(0), step: 0 };
         let event = RunEvent::StepNoted { at, key: "offset".to_owned(), value: count.into() };
+        let event = (Timestamp::UNIX_EPOCH, event);
         let then = Then::Keep { until: Timestamp::MAX };
         let (lease, run, events) = (claimed.lease, &claimed.run, std::slice::from_ref(&event));
         let commit = Commit { lease, run, events, at: Timestamp::UNIX_EPOCH, commands_done: None, then };

@@ -79,7 +79,7 @@ impl Written {
             doc: to_json(run),
             settled: run.settled.is_some(),
             ended: run.ended.zip(run.ending),
-            events: events.iter().map(|event| entry(run, event, at)).collect(),
+            events: events.iter().map(|(at, event)| entry(run, event, *at)).collect(),
             at,
             commands_done,
             then,

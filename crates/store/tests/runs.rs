@@ -200,8 +200,8 @@ async fn a_command_wakes_a_waiting_run_and_is_read_until_it_is_dealt_with() {
     assert_eq!(claimed.commands.len(), 1);
     assert_eq!((claimed.commands[0].by.as_str(), &claimed.commands[0].command), ("user:ada", &Command::Pause));
     assert_eq!(claimed.commands[0].seq, *last.borrow());
-    let events = [RunEvent::Paused { by: "user:ada".to_owned() }];
-    claimed.run.apply(&events[0], rig.now());
+    let events = [(rig.now(), RunEvent::Paused { by: "user:ada".to_owned() })];
+    claimed.run.apply(&events[0].1, rig.now());
     let then = Then::Release { at: None, on: Vec::new(), seen: claimed.seen };
     let done = Some(claimed.commands[0].seq);
     let (lease, at) = (claimed.lease, rig.now());

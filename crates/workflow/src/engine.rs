@@ -68,7 +68,7 @@ struct Work<S> {
     run: Run,
     lease: Lease,
     seen: u64,
-    pending: Vec<RunEvent>,
+    pending: Vec<(Timestamp, RunEvent)>,
     commands_done: Option<i64>,
 }
 
@@ -229,8 +229,9 @@ impl<S: RunStore, C: Catalogue> Engine<S, C> {
 
 impl<S: RunStore> Work<S> {
     fn take_note(&mut self, event: RunEvent) {
-        self.run.apply(&event, self.clock.now());
-        self.pending.push(event);
+        let at = self.clock.now();
+        self.run.apply(&event, at);
+        self.pending.push((at, event));
     }
 
     /// Carries out what operators said. Returns why a sleeping step should look at once, if it should.

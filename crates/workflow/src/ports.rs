@@ -73,9 +73,9 @@ pub struct Commit<'a> {
     pub lease: Lease,
     /// The run after the events.
     pub run: &'a Run,
-    /// What happened, in order.
-    pub events: &'a [RunEvent],
-    /// When.
+    /// What happened, in order, and when.
+    pub events: &'a [(Timestamp, RunEvent)],
+    /// When this is written.
     pub at: Timestamp,
     /// Commands up to this one have been dealt with.
     pub commands_done: Option<i64>,

@@ -70,11 +70,7 @@ pub async fn run(options: DemoOptions) -> anyhow::Result<bool> {
         disk_bytes: DISK_BYTES,
     };
     let rack = Rack::set_up(&network, &rack_options).await.context("setting the rack up")?;
-    let router = async { network.run_router().await.context("answering router solicitations") };
-    tokio::select! {
-        ended = provision(&options, &rack) => ended,
-        Err(error) = router => Err(error),
-    }
+    provision(&options, &rack).await
 }
 
 async fn provision(options: &DemoOptions, rack: &Rack) -> anyhow::Result<bool> {

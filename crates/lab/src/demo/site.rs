@@ -27,7 +27,7 @@ pub(super) fn write_config(options: &DemoOptions) -> anyhow::Result<PathBuf> {
     let config = json!({
         "data": options.folder.join("data"),
         "listen": format!("{SERVER_ADDRESS}:8080"),
-        "dhcp": {"interface": "br0", "address": SERVER_ADDRESS},
+        "dhcp": {"interface": "br0", "address": SERVER_ADDRESS, "no_ipv6_router": true},
         "tftp": format!("{SERVER_ADDRESS}:69"),
         "boot": {"loaders": "/usr/lib/ipxe", "maintenance_os": options.maintenance_os},
     });

@@ -130,10 +130,11 @@ impl Rig {
         events: &[RunEvent],
         then: Then,
     ) -> Result<u64, CommitError> {
-        for event in events {
-            run.apply(event, self.now());
+        let events: Vec<_> = events.iter().map(|event| (self.now(), event.clone())).collect();
+        for (at, event) in &events {
+            run.apply(event, *at);
         }
-        let commit = Commit { lease, run, events, at: self.now(), commands_done: None, then };
+        let commit = Commit { lease, run, events: &events, at: self.now(), commands_done: None, then };
         self.store().commit(commit).await
     }
 

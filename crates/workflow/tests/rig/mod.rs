@@ -101,7 +101,7 @@ impl RunStore for MemoryStore {
         let unread = rows.commands.iter().filter(|(run, _)| *run == commit.run.id).map(|(_, c)| c.seq).max();
         let row = fenced(&mut rows, commit.lease)?;
         row.run = commit.run.clone();
-        row.history.extend(commit.events.iter().map(|event| (commit.at, event.clone())));
+        row.history.extend(commit.events.iter().cloned());
         row.commands_done = commit.commands_done.unwrap_or(row.commands_done);
         match commit.then {
             Then::Keep { until } => row.lease_until = Some(until),

@@ -1,0 +1,53 @@
+//! `kill -9` at every commit of the `default` workflow: the run ends as it would have, and nothing that must not
+//! be repeated is repeated.
+
+#![expect(clippy::unwrap_used, reason = "what a rig cannot do fails its test")]
+
+mod rig;
+
+use futures_util::StreamExt;
+use rig::{Crash, Rig};
+use types::machine::MachineState;
+use workflow::RunState;
+
+/// Servers at a time: more only wait for each other on two cores.
+const SIDE_BY_SIDE: usize = 6;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unknown_machine_becomes_deployed_by_one_run() {
+    let rig = Rig::start(Crash::Never).await;
+    rig.power_on().await;
+    let run = rig.ended().await;
+    assert_eq!(run.state, RunState::Succeeded, "{run:#?}");
+    assert_eq!(rig.machine().await.status.state, MachineState::Deployed);
+    let deeds = rig.deeds();
+    assert_eq!((deeds.power_ons, deeds.resets, deeds.images_written.len()), (1, 2, 1));
+    assert_eq!(rig.bmc.bios_attributes()["SriovGlobalEnable"], "Enabled");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn crash_at_any_commit_changes_nothing_of_the_outcome() {
+    let undisturbed = Rig::start(Crash::Never).await;
+    undisturbed.power_on().await;
+    undisturbed.ended().await;
+    let (commits, deeds) = (undisturbed.commits(), undisturbed.deeds());
+    assert!(commits > 20, "a run has many commits, but {commits} were counted");
+    drop(undisturbed);
+
+    let points = (0..commits).flat_map(|number| [Crash::Before(number), Crash::After(number)]);
+    let crashes = futures_util::stream::iter(points).map(|crash| {
+        let deeds = deeds.clone();
+        async move {
+            let mut rig = Rig::start(crash).await;
+            rig.power_on().await;
+            if rig.crashed_or_ended().await {
+                rig.restart(Crash::Never).await;
+            }
+            let run = rig.ended().await;
+            assert_eq!(run.state, RunState::Succeeded, "{crash:?}: {run:#?}");
+            assert_eq!(rig.machine().await.status.state, MachineState::Deployed, "{crash:?}");
+            assert_eq!(rig.deeds(), deeds, "{crash:?}");
+        }
+    });
+    crashes.buffer_unordered(SIDE_BY_SIDE).collect::<Vec<()>>().await;
+}
