@@ -1,11 +1,21 @@
 //! Slipway: the server and the command line, one program.
 
+mod command;
+mod connection;
+mod exit;
+mod kind;
 mod lab;
+mod output;
+mod run_text;
 mod serve;
+mod watch;
 
 use clap::{Parser, Subcommand};
+use command::{apply, control, delete, export, get, image, list, logs, provision, status};
+use exit::Exit;
 use std::process::ExitCode;
 
+/// Takes servers from bare metal to deployed.
 #[derive(Debug, Parser)]
 #[command(name = "slipway", version)]
 struct Cli {
@@ -15,16 +25,121 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the server.
     Serve(serve::Options),
+    /// Make the server match YAML files: all of their documents, or none.
+    Apply(apply::Options),
+    /// Show objects of a kind, or one of them.
+    Get(get::Options),
+    /// Delete an object.
+    Delete(delete::Options),
+    /// Write every object that is not built in as YAML files.
+    Export(export::Options),
+    /// Start a workflow on a machine.
+    Provision(provision::Options),
+    /// List the machines and what is being done with them.
+    List(list::Options),
+    /// Show how far a run is, step by step.
+    Status(status::Options),
+    /// Hold a run after what its step is doing now.
+    Pause(control::Options),
+    /// Let a held run go on.
+    Resume(control::Options),
+    /// End a run now.
+    Cancel(control::WithReason),
+    /// Let the step that needs a person try again.
+    Retry(control::Options),
+    /// Take the current step as not needed.
+    Skip(control::WithNeededReason),
+    /// Let a waiting step look again now.
+    Recheck(control::Options),
+    /// Start a run that goes on from the step in which this one failed.
+    Continue(control::Options),
+    /// Show what happened to a machine.
+    Logs(logs::Options),
+    /// Work with images.
+    #[command(subcommand)]
+    Image(image::Image),
+    /// Write the completion script of a shell.
+    Completion(command::completion::Options),
+    /// A virtual rack to try Slipway on.
     #[command(subcommand)]
     Lab(lab::Lab),
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
+async fn main() -> ExitCode {
     rustls::crypto::ring::default_provider().install_default().ok();
-    match Cli::parse().command {
-        Command::Serve(options) => serve::run(options).await.map(|()| ExitCode::SUCCESS),
-        Command::Lab(lab) => lab::run(lab).await,
+    match run(Cli::parse().command).await {
+        Ok(code) => code,
+        Err(error) if exit::is_broken_pipe(&error) => Exit::Done.into(),
+        Err(error) => {
+            exit::tell(&error);
+            exit::of(&error).into()
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    use workflow::Command as Order;
+    let exit = match command {
+        Command::Serve(options) => return serve::run(options).await.map(|()| ExitCode::SUCCESS),
+        Command::Lab(lab) => return lab::run(lab).await,
+        Command::Apply(options) => apply::run(options).await,
+        Command::Get(options) => get::run(options).await,
+        Command::Delete(options) => delete::run(options).await,
+        Command::Export(options) => export::run(options).await,
+        Command::Provision(options) => provision::run(options).await,
+        Command::List(options) => list::run(options).await,
+        Command::Status(options) => status::run(options).await,
+        Command::Pause(options) => control::run(options, Order::Pause).await,
+        Command::Resume(options) => control::run(options, Order::Resume).await,
+        Command::Cancel(options) => control::run(options.run, Order::Cancel { reason: options.reason }).await,
+        Command::Retry(options) => control::run(options, Order::Retry).await,
+        Command::Skip(options) => control::run(options.run, Order::Skip { reason: options.reason }).await,
+        Command::Recheck(options) => control::run(options, Order::Recheck).await,
+        Command::Continue(options) => control::resume_failed(options).await,
+        Command::Logs(options) => logs::run(options).await,
+        Command::Image(image) => image::run(image).await,
+        Command::Completion(options) => command::completion::run(&options),
+    };
+    exit.map(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    fn help_of(command: &mut clap::Command, path: &str, all: &mut String) {
+        command.build();
+        all.push_str(&format!("# {path}\n\n{}\n", command.clone().render_long_help().to_string().trim_end()));
+        all.push('\n');
+        for inner in command.get_subcommands_mut().filter(|inner| inner.get_name() != "help") {
+            let path = format!("{path} {}", inner.get_name());
+            help_of(inner, &path, all);
+        }
+    }
+
+    #[test]
+    fn the_help_of_every_command_is_as_reviewed() {
+        let mut all = String::new();
+        help_of(&mut Cli::command(), "slipway", &mut all);
+        insta::assert_snapshot!(all);
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_option_takes_a_token() {
+        for command in Cli::command().get_subcommands() {
+            for argument in command.get_arguments() {
+                let long = argument.get_long().unwrap_or_default();
+                assert!(!matches!(long, "token" | "password" | "secret"), "{} --{long}", command.get_name());
+            }
+        }
     }
 }

@@ -43,8 +43,11 @@ enum LogFormat {
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     start_log(options.log);
     let config = Config::load(&options.config)?;
-    let public_url = config.public_url.clone();
+    let mut public_url = config.public_url.clone();
     let server = Server::start(config).await?;
+    if public_url.port() == Some(0) {
+        public_url.set_port(Some(server.http_address().port())).ok();
+    }
     announce(options.announce, &public_url, &server).context("writing to standard output")?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

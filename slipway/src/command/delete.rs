@@ -1,0 +1,25 @@
+//! `slipway delete`.
+
+use crate::connection::Connection;
+use crate::exit::Exit;
+use crate::kind::{self, KindName};
+
+/// What to delete.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// The kind: machines, bmcs, subnets, reservations, images, workflows, bootenvs or templates.
+    kind: KindName,
+    /// Its name or id.
+    name: String,
+    /// Delete this version and no newer one.
+    #[arg(long)]
+    version: Option<u64>,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+pub(crate) async fn run(options: Options) -> anyhow::Result<Exit> {
+    let KindName(kind) = options.kind;
+    kind::delete(&options.connection.client()?, kind, &options.name, options.version).await?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,34 @@
+//! `slipway get`.
+
+use crate::connection::Connection;
+use crate::exit::Exit;
+use crate::kind::{self, KindName};
+use crate::output::print;
+
+/// What to show.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// The kind: machines, bmcs, subnets, reservations, images, workflows, bootenvs or templates.
+    kind: KindName,
+    /// One of them, by name or id.
+    name: Option<String>,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+pub(crate) async fn run(options: Options) -> anyhow::Result<Exit> {
+    let client = options.connection.client()?;
+    let KindName(kind) = options.kind;
+    let format = options.connection.output;
+    match &options.name {
+        Some(name) => {
+            let object = kind::find(&client, kind, name).await?;
+            print(format, &object, |object| kind::table(kind, std::slice::from_ref(object)))?;
+        }
+        None => {
+            let objects = kind::list(&client, kind).await?;
+            print(format, &objects, |objects| kind::table(kind, objects))?;
+        }
+    }
+    Ok(Exit::Done)
+}

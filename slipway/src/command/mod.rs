@@ -1,0 +1,13 @@
+//! The commands that talk to a server, a module each.
+
+pub(crate) mod apply;
+pub(crate) mod completion;
+pub(crate) mod control;
+pub(crate) mod delete;
+pub(crate) mod export;
+pub(crate) mod get;
+pub(crate) mod image;
+pub(crate) mod list;
+pub(crate) mod logs;
+pub(crate) mod provision;
+pub(crate) mod status;

@@ -1,0 +1,115 @@
+//! Kinds of object as they are typed: `machine`, `machines`, `Machine`.
+
+use crate::output::{Table, word};
+use client::{Client, ClientError};
+use serde_json::Value;
+use types::object::{Kind, Object};
+use wire::Resource;
+
+/// A kind, by any of its names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KindName(pub(crate) Kind);
+
+impl std::str::FromStr for KindName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let lower = text.to_ascii_lowercase();
+        let meant = |kind: &&Kind| kind.plural() == lower || kind.as_str().to_ascii_lowercase() == lower;
+        let names = || Kind::ALL.map(Kind::plural).join(", ");
+        Kind::ALL.iter().find(meant).copied().map(Self).ok_or_else(|| format!("use one of {}", names()))
+    }
+}
+
+/// Calls a function for the spec type of a kind.
+macro_rules! of_kind {
+    ($kind:expr, $function:ident($($argument:expr),*)) => {{
+        use types::object::Kind;
+        match $kind {
+            Kind::Machine => $function::<types::machine::MachineSpec>($($argument),*).await,
+            Kind::Bmc => $function::<types::bmc::BmcSpec>($($argument),*).await,
+            Kind::Subnet => $function::<types::subnet::SubnetSpec>($($argument),*).await,
+            Kind::Reservation => $function::<types::subnet::ReservationSpec>($($argument),*).await,
+            Kind::Image => $function::<types::image::ImageSpec>($($argument),*).await,
+            Kind::Workflow => $function::<workflow::WorkflowSpec>($($argument),*).await,
+            Kind::BootEnv => $function::<types::bootenv::BootEnvSpec>($($argument),*).await,
+            Kind::Template => $function::<types::template::TemplateSpec>($($argument),*).await,
+        }
+    }};
+}
+
+async fn find_as<S: Resource>(client: &Client, name: &str) -> Result<Value, ClientError> {
+    client.find::<S>(name).await.map(|object| value(&object))
+}
+
+async fn list_as<S: Resource>(client: &Client) -> Result<Vec<Value>, ClientError> {
+    Ok(client.list_all::<S>().await?.iter().map(value).collect())
+}
+
+async fn delete_as<S: Resource>(client: &Client, name: &str, version: Option<u64>) -> Result<(), ClientError> {
+    client.delete::<S>(name, version).await
+}
+
+fn value<Spec: serde::Serialize, Status: serde::Serialize>(object: &Object<Spec, Status>) -> Value {
+    serde_json::to_value(object).expect("it came as JSON")
+}
+
+/// An object of a kind.
+pub(crate) async fn find(client: &Client, kind: Kind, name: &str) -> Result<Value, ClientError> {
+    of_kind!(kind, find_as(client, name))
+}
+
+/// Every object of a kind.
+pub(crate) async fn list(client: &Client, kind: Kind) -> Result<Vec<Value>, ClientError> {
+    of_kind!(kind, list_as(client))
+}
+
+/// Removes an object of a kind.
+pub(crate) async fn delete(client: &Client, kind: Kind, name: &str, version: Option<u64>) -> Result<(), ClientError> {
+    of_kind!(kind, delete_as(client, name, version))
+}
+
+/// What is shown of an object beside its name, by kind.
+const COLUMNS: [(Kind, &[(&str, &str)]); 8] = [
+    (Kind::Machine, &[("STATE", "/status/state"), ("BMC", "/spec/bmc"), ("MACS", "/spec/macs")]),
+    (Kind::Bmc, &[("URL", "/spec/url"), ("SYSTEM", "/status/system_uuid")]),
+    (
+        Kind::Subnet,
+        &[("NETWORK", "/spec/cidr"), ("UNKNOWN", "/spec/unknown"), ("WORKFLOW", "/spec/discovery_workflow")],
+    ),
+    (Kind::Reservation, &[("MAC", "/spec/mac"), ("ADDRESS", "/spec/address")]),
+    (
+        Kind::Image,
+        &[
+            ("FORMAT", "/spec/format"),
+            ("DISK", "/spec/disk_size_bytes"),
+            ("FILE", "/status/file_size_bytes"),
+            ("DIGEST", "/spec/digest"),
+        ],
+    ),
+    (Kind::Workflow, &[("DESCRIPTION", "/spec/description")]),
+    (Kind::BootEnv, &[("KERNEL", "/spec/kernel"), ("DESCRIPTION", "/spec/description")]),
+    (Kind::Template, &[("OUTPUT", "/spec/output"), ("DESCRIPTION", "/spec/description")]),
+];
+
+/// The objects as a table.
+pub(crate) fn table(kind: Kind, objects: &[Value]) -> String {
+    let columns = COLUMNS.iter().find(|(of, _)| *of == kind).map_or(&[][..], |(_, columns)| columns);
+    let header: Vec<&str> =
+        ["NAME", "SOURCE", "VERSION"].into_iter().chain(columns.iter().map(|(name, _)| *name)).collect();
+    let mut table = Table::new(&header);
+    for object in objects {
+        let cell = |pointer: &str| object.pointer(pointer).map(shown).unwrap_or_default();
+        let fixed = ["/name", "/source", "/version"].map(cell);
+        table.row(fixed.into_iter().chain(columns.iter().map(|(_, pointer)| cell(pointer))));
+    }
+    table.to_string()
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Array(items) => items.iter().map(shown).collect::<Vec<_>>().join(","),
+        other => word(other),
+    }
+}
