@@ -53,9 +53,9 @@ pub fn write(host: &Host, order: &WriteImage, context: &TaskContext<'_>) -> Resu
 /// Everything up to the image being on the disk as it came.
 fn stream(device: &Device<'_>, order: &WriteImage, context: &TaskContext<'_>) -> Result<Written, Stop> {
     let mut target = device.open(Sharing::Exclusive).map_err(|error| device.refused("opening", &error))?;
-    let total = target.size_bytes();
+    let total = order.disk_size_bytes;
     let mut stopped = Ok(());
-    let holes = sink::prepare(&mut target, |done| {
+    let holes = sink::prepare(&mut target, total, |done| {
         if stopped.is_ok() {
             stopped = context.progress(done, total, "bytes", "emptying the disk");
         }
