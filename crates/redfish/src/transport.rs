@@ -142,7 +142,8 @@ impl Transport {
             return settled(&write, answer);
         }
         let login = self.renew(&login).await?;
-        settled(&write, self.send_change(&write, &login).await?)
+        let answer = self.send_change(&write, &login).await?;
+        settled(&write, accepted(&login, answer)?)
     }
 
     /// Ends the session, so that it does not use up one of the few a BMC has.
@@ -160,13 +161,10 @@ impl Transport {
             return Ok(answer);
         }
         let login = self.renew(&login).await?;
-        self.follow_redirects(path, Some(&login)).await
+        accepted(&login, self.follow_redirects(path, Some(&login)).await?)
     }
 
     async fn renew(&self, refused: &Arc<Login>) -> Result<Arc<Login>, RequestError> {
-        if matches!(refused.as_ref(), Login::Basic { .. }) {
-            return Err(RequestError::LoginRefused { status: 401 });
-        }
         self.sessions.forget(refused).await;
         self.sessions.current(self).await
     }
@@ -269,6 +267,14 @@ fn successful(path: &str, answer: Answer) -> Result<Answer, RequestError> {
 
 fn refused(target: Target, answer: &Answer) -> RequestError {
     RequestError::Refused { target, status: answer.status, messages: answer.messages() }
+}
+
+/// A 401 to a name and password is about those; to a new session it is a mood of the BMC.
+fn accepted(login: &Login, answer: Answer) -> Result<Answer, RequestError> {
+    match (answer.status, login) {
+        (401, Login::Basic { .. }) => Err(RequestError::LoginRefused { status: 401 }),
+        _ => Ok(answer),
+    }
 }
 
 /// Whether a change was made, refused, or is in doubt.

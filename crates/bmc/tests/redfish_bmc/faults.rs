@@ -45,6 +45,17 @@ async fn a_bmc_without_a_free_session_is_asked_without_one() {
 }
 
 #[tokio::test]
+async fn a_bmc_asked_without_a_session_may_answer_401_once() {
+    let rig = Rig::start().await;
+    rig.faults(|faults| faults.session_limit = 1);
+    let other = crate::rig::client(&crate::rig::spec(&rig.simulator), limits());
+    other.power_state().await.unwrap();
+    rig.bmc.power_state().await.unwrap();
+    rig.faults(|faults| faults.unauthorized = Chance::next(1));
+    assert_eq!(rig.bmc.power_state().await.unwrap(), PowerState::Off);
+}
+
+#[tokio::test]
 async fn reads_survive_two_bad_answers_of_any_kind() {
     for fault in ["server error", "dropped", "lost", "garbage", "truncated"] {
         let rig = Rig::powered_on(limits()).await;
@@ -242,6 +253,8 @@ async fn a_bmc_that_fails_three_times_in_ten_is_brought_where_it_should_be() {
     let rig = Rig::with(impatient()).await;
     rig.faults(|faults| {
         let chance = Chance::probability(0.06);
+        // Lost logins leave sessions behind; running out of them is another test.
+        faults.session_limit = 10_000;
         faults.drops_connection = chance;
         faults.loses_answer = chance;
         faults.server_error = chance;
