@@ -8,6 +8,7 @@ mod app;
 mod auth;
 mod body;
 mod error;
+mod extract;
 mod openapi;
 mod redact;
 mod routes;

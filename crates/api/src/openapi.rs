@@ -70,7 +70,6 @@ pub(crate) fn documented() -> OpenApiRouter<App> {
         .routes(routes!(runs::resume_failed))
         .routes(routes!(events::list))
         .routes(routes!(events::follow))
-        .routes(routes!(events::follow_machine))
         .routes(routes!(meta::whoami))
         .routes(routes!(meta::version))
         .routes(routes!(meta::openapi))

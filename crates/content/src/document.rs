@@ -190,6 +190,7 @@ pub fn write(name: &Name, spec: &AnySpec) -> Result<String, serde_saphyr::ser::E
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn problems(text: &str) -> Vec<String> {
         read("rack.yaml", text).into_iter().filter_map(|result| result.err()).map(|error| error.to_string()).collect()
@@ -252,6 +253,32 @@ name: [a
             let text = write(&document.name, &document.spec).unwrap();
             let again = read("again.yaml", &text).pop().unwrap().unwrap_or_else(|error| panic!("{error}\n{text}"));
             assert_eq!((again.name, again.spec), (document.name, document.spec), "{text}");
+        }
+    }
+
+    /// Text that is often YAML and often nearly an object.
+    fn yaml_like() -> impl Strategy<Value = String> {
+        let word = prop_oneof![
+            "[a-z]{1,6}",
+            Just("kind: Machine\n".to_owned()),
+            Just("name: m1\n".to_owned()),
+            Just("macs: ".to_owned()),
+            Just("stages:\n  - name: A\n    steps: []\n".to_owned()),
+            Just("---\n".to_owned()),
+            Just("...\n".to_owned()),
+            "[\\[\\]{}:,#&*!|>'\"%@`\\- \\n\\t]{1,3}",
+        ];
+        proptest::collection::vec(word, 0..30).prop_map(|words| words.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn a_mistake_is_always_within_the_file(text in prop_oneof![yaml_like(), any::<String>()]) {
+            let lines = text.lines().count() as u64;
+            for problem in read("x.yaml", &text).into_iter().filter_map(Result::err) {
+                prop_assert!((1..=lines + 1).contains(&problem.line), "{problem} of {lines} lines");
+                prop_assert!(problem.column >= 1 && !problem.message.is_empty());
+            }
         }
     }
 }

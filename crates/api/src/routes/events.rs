@@ -4,8 +4,9 @@ use crate::App;
 use crate::auth::User;
 use crate::body::Json;
 use crate::error::{ApiError, ApiResult};
+use crate::extract::Query;
 use crate::service::{find, object};
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::sse::{self, KeepAlive, Sse};
 use futures_util::stream::{self, Stream};
 use http::HeaderMap;
@@ -15,6 +16,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 use store::{EventFilter, StoreError};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use types::RunId;
 use types::event::Event;
 use utoipa::IntoParams;
@@ -24,6 +26,8 @@ use wire::{Page, Problem};
 const BATCH: usize = 500;
 /// A stream that has nothing to say says so: shorter than the usual idle limits (60 s) of what may stand between.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// A stream ends after so long, and its client comes back: with a token that is still good, or not at all.
+const LIFE: Duration = Duration::from_secs(3600);
 
 /// Which entries.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -102,32 +106,13 @@ pub(crate) async fn follow(
     let from = last.or(query.after).unwrap_or_else(|| *grown.borrow());
     filter.after = Some(from);
     filter.before = None;
-    let follower = Follower { app, filter, grown, ready: VecDeque::new() };
+    let ends = Instant::now() + LIFE;
+    let follower = Follower { app, filter, grown, ready: VecDeque::new(), ends };
     let events = stream::unfold(follower, |mut follower| async {
         let event = follower.next().await?;
         Some((Ok(as_sse(&event)), follower))
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE).text("")))
-}
-
-/// The history of one machine as it grows.
-#[utoipa::path(
-    get, path = "/api/v1/machines/{id}/events/stream", tag = "events", operation_id = "follow_machine_events",
-    params(
-        ("id" = String, Path, description = "Id or name of the machine"),
-        ("after" = Option<u64>, Query, description = "After this entry"),
-        ("Last-Event-ID" = Option<u64>, Header, description = "The last entry that was seen; stronger than `after`")
-    ),
-    responses((status = 200, body = Event, content_type = "text/event-stream"), (status = "4XX", body = Problem))
-)]
-pub(crate) async fn follow_machine(
-    app: State<App>,
-    user: User,
-    Path(id): Path<String>,
-    Query(query): Query<EventQuery>,
-    headers: HeaderMap,
-) -> ApiResult<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>> {
-    follow(app, user, Query(EventQuery { machine: Some(id), ..query }), headers).await
 }
 
 fn last_event_id(headers: &HeaderMap) -> ApiResult<Option<u64>> {
@@ -149,10 +134,12 @@ struct Follower {
     filter: EventFilter,
     grown: watch::Receiver<u64>,
     ready: VecDeque<Event>,
+    ends: Instant,
 }
 
 impl Follower {
-    /// The next entry. None when the server stops or cannot read any more: the client comes back.
+    /// The next entry. None when the stream has lived its time, or the server stops or cannot read any more: the
+    /// client comes back.
     async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(event) = self.ready.pop_front() {
@@ -162,6 +149,7 @@ impl Follower {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return None,
+                () = tokio::time::sleep_until(self.ends) => return None,
                 read = self.read() => read.ok()?,
             }
         }
@@ -179,11 +167,5 @@ impl Follower {
         self.filter.after = Some(if read_all { last.max(upto) } else { last });
         self.ready.extend(events);
         Ok(())
-    }
-}
-
-impl From<Infallible> for ApiError {
-    fn from(never: Infallible) -> Self {
-        match never {}
     }
 }

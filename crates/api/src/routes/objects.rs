@@ -65,7 +65,8 @@ macro_rules! object_routes {
             use crate::body::Json;
             use crate::error::ApiResult;
             use crate::service::{find, object};
-            use axum::extract::{Path, Query, State};
+            use crate::extract::{Path, Query};
+            use axum::extract::State;
             use axum::response::IntoResponse;
             use http::{HeaderMap, StatusCode};
             use store::{$kind, ObjectKind as _};

@@ -4,18 +4,20 @@ use crate::App;
 use crate::auth::User;
 use crate::error::{ApiError, ApiResult};
 use crate::service::check::{Check as _, chain};
+use crate::service::site::Site;
 use crate::service::{image, object};
 use content::{AnySpec, Document};
 use std::collections::BTreeMap;
 use store::{ApplyError, Images, StoreError};
 use types::Name;
 use types::object::{Kind, Source};
-use wire::{Applied, ApplyReport, ApplyRequest, Change, DocumentProblem};
+use wire::{Applied, ApplyFile, ApplyReport, ApplyRequest, Change, DocumentProblem};
 
 /// Applies every document of the request.
 pub(crate) async fn apply(app: &App, user: &User, request: ApplyRequest) -> ApiResult<ApplyReport> {
     let ApplyRequest { files, dry_run } = request;
-    let documents = read_in_order(app, &files.into_iter().map(|file| (file.file, file.text)).collect::<Vec<_>>())?;
+    let mut site = Site::load(app).await?;
+    let documents = read_in_order(app, &mut site, &files)?;
     let stored = documents.iter().map(|document| store::Document {
         kind: document.kind(),
         name: document.name.clone(),
@@ -39,10 +41,12 @@ pub(crate) async fn apply(app: &App, user: &User, request: ApplyRequest) -> ApiR
 }
 
 /// Reads and checks the documents, and puts what is referred to before what refers to it.
-fn read_in_order(app: &App, files: &[(String, String)]) -> ApiResult<Vec<Document>> {
+///
+/// `site` is what is stored; it becomes what would be.
+fn read_in_order(app: &App, site: &mut Site, files: &[ApplyFile]) -> ApiResult<Vec<Document>> {
     let mut documents = Vec::new();
     let mut problems = Vec::new();
-    for (file, text) in files {
+    for ApplyFile { file, text } in files {
         for read in content::read(file, text) {
             match read {
                 Ok(document) => documents.push(document),
@@ -51,8 +55,12 @@ fn read_in_order(app: &App, files: &[(String, String)]) -> ApiResult<Vec<Documen
         }
     }
     for document in &documents {
-        let wrongs = document.spec.check(&*app.check_step);
-        problems.extend(wrongs.into_iter().map(|wrong| document.problem(&wrong.pointer, wrong.message)));
+        document.spec.put(&document.name, site);
+    }
+    for document in &documents {
+        let contradiction = document.spec.contradiction(&document.name, site);
+        let wrongs = document.spec.check(&*app.check_step).into_iter().chain(contradiction);
+        problems.extend(wrongs.map(|wrong| document.problem(&wrong.pointer, wrong.message)));
     }
     problems.extend(repeated(&documents));
     if !problems.is_empty() {

@@ -1,14 +1,15 @@
 //! What can be said against a spec that is of the right shape.
 
 use crate::app::CheckStep;
+use crate::service::site::Site;
 use content::AnySpec;
-use types::MacAddr;
 use types::bmc::BmcSpec;
 use types::bootenv::BootEnvSpec;
 use types::image::ImageSpec;
 use types::machine::MachineSpec;
 use types::subnet::{ReservationSpec, SubnetSpec};
 use types::template::TemplateSpec;
+use types::{MacAddr, Name};
 use workflow::{DefinitionError, WorkflowSpec};
 
 /// Something wrong in a spec.
@@ -20,7 +21,8 @@ pub(crate) struct Wrong {
     pub(crate) message: String,
 }
 
-fn wrong(pointer: impl Into<String>, message: impl Into<String>) -> Wrong {
+/// Something wrong at `pointer`.
+pub(crate) fn wrong(pointer: impl Into<String>, message: impl Into<String>) -> Wrong {
     Wrong { pointer: pointer.into(), message: message.into() }
 }
 
@@ -28,6 +30,14 @@ fn wrong(pointer: impl Into<String>, message: impl Into<String>) -> Wrong {
 pub(crate) trait Check {
     /// Says what is wrong, if anything is.
     fn check(&self, check_step: &CheckStep) -> Vec<Wrong>;
+
+    /// Puts it among the specs that must not contradict each other, if it is one of them.
+    fn put(&self, _name: &Name, _site: &mut Site) {}
+
+    /// What among those it contradicts.
+    fn contradiction(&self, _name: &Name, _site: &Site) -> Option<Wrong> {
+        None
+    }
 }
 
 impl Check for MachineSpec {
@@ -83,11 +93,27 @@ impl Check for SubnetSpec {
         }
         wrongs
     }
+
+    fn put(&self, name: &Name, site: &mut Site) {
+        site.put_subnet(name.clone(), self.clone());
+    }
+
+    fn contradiction(&self, name: &Name, site: &Site) -> Option<Wrong> {
+        site.check_subnet(name, self)
+    }
 }
 
 impl Check for ReservationSpec {
     fn check(&self, _: &CheckStep) -> Vec<Wrong> {
         check_mac("/mac", self.mac).into_iter().collect()
+    }
+
+    fn put(&self, name: &Name, site: &mut Site) {
+        site.put_reservation(name.clone(), self.clone());
+    }
+
+    fn contradiction(&self, name: &Name, site: &Site) -> Option<Wrong> {
+        site.check_reservation(name, self)
     }
 }
 
@@ -184,6 +210,22 @@ impl Check for AnySpec {
             Self::Workflow(spec) => spec.check(check_step),
             Self::BootEnv(spec) => spec.check(check_step),
             Self::Template(spec) => spec.check(check_step),
+        }
+    }
+
+    fn put(&self, name: &Name, site: &mut Site) {
+        match self {
+            Self::Subnet(spec) => spec.put(name, site),
+            Self::Reservation(spec) => spec.put(name, site),
+            _ => {}
+        }
+    }
+
+    fn contradiction(&self, name: &Name, site: &Site) -> Option<Wrong> {
+        match self {
+            Self::Subnet(spec) => spec.contradiction(name, site),
+            Self::Reservation(spec) => spec.contradiction(name, site),
+            _ => None,
         }
     }
 }

@@ -11,4 +11,5 @@ pub(crate) mod image_content;
 pub(crate) mod object;
 pub(crate) mod register_agent;
 pub(crate) mod run_view;
+pub(crate) mod site;
 pub(crate) mod start_run;

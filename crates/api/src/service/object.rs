@@ -4,10 +4,11 @@ use crate::App;
 use crate::auth::User;
 use crate::error::{ApiError, ApiResult};
 use crate::service::check::Check;
+use crate::service::site::Site;
 use crate::service::{find, image};
-use store::{Images, ObjectKind};
-use types::Name;
+use store::{Grant, Images, ObjectKind};
 use types::object::{Kind, Object, Source};
+use types::{MachineId, Name};
 use wire::{Create, Page, Update};
 
 type Found<K> = Object<<K as ObjectKind>::Spec, <K as ObjectKind>::Status>;
@@ -60,8 +61,16 @@ pub(crate) async fn all<K: ObjectKind>(app: &App) -> ApiResult<Vec<Found<K>>> {
     }
 }
 
-fn check(app: &App, spec: &impl Check) -> ApiResult<()> {
-    match spec.check(&*app.check_step).into_iter().next() {
+/// Refuses a spec that is wrong in itself, or that contradicts others.
+async fn check<K>(app: &App, name: &Name, spec: &K::Spec) -> ApiResult<()>
+where
+    K: ObjectKind<Spec: Check>,
+{
+    let mut wrong = spec.check(&*app.check_step).into_iter().next();
+    if wrong.is_none() && Site::holds(K::KIND) {
+        wrong = spec.contradiction(name, &Site::load(app).await?);
+    }
+    match wrong {
         None => Ok(()),
         Some(wrong) => Err(ApiError::Invalid { pointer: format!("/spec{}", wrong.pointer), detail: wrong.message }),
     }
@@ -72,7 +81,7 @@ pub(crate) async fn create<K>(app: &App, user: &User, new: Create<K::Spec>) -> A
 where
     K: ObjectKind<Spec: Check>,
 {
-    check(app, &new.spec)?;
+    check::<K>(app, &new.name, &new.spec).await?;
     let created = app.store.create::<K>(new.name, new.spec, Source::Api, &user.actor()).await?;
     settled::<K>(app, created).await
 }
@@ -89,8 +98,8 @@ where
     K: ObjectKind<Spec: Check>,
 {
     let version = update.version.or(if_match).ok_or(ApiError::VersionRequired)?;
-    check(app, &update.spec)?;
     let object = find::object::<K>(app, named).await?;
+    check::<K>(app, &object.name, &update.spec).await?;
     let updated = app.store.update::<K>(object.id, version, update.spec, &user.actor()).await?;
     settled::<K>(app, updated).await
 }
@@ -100,12 +109,23 @@ pub(crate) async fn delete<K: ObjectKind>(app: &App, user: &User, named: &str, i
     let object = find::object::<K>(app, named).await?;
     let version = if_match.unwrap_or(object.version);
     if K::KIND != Kind::Image {
-        return Ok(app.store.delete::<K>(object.id, version, &user.actor()).await?);
+        app.store.delete::<K>(object.id, version, &user.actor()).await?;
+        return if K::KIND == Kind::Machine { disown(app, object.id.into()).await } else { Ok(()) };
     }
     let digest = find::object::<Images>(app, &object.id.to_string()).await?.spec.digest;
     image::refuse_while_in_use(app, &object.name).await?;
     app.store.delete::<K>(object.id, version, &user.actor()).await?;
     image::remove_unused_content(app, digest).await
+}
+
+/// Makes the tokens of a machine that is gone void.
+async fn disown(app: &App, gone: MachineId) -> ApiResult<()> {
+    let of_it = move |grant: &Grant| match grant {
+        Grant::Agent { machine, .. } | Grant::CallHome { machine, .. } => *machine == gone,
+        Grant::User { .. } | Grant::Registration { .. } => false,
+    };
+    app.store.revoke_tokens(of_it).await?;
+    Ok(())
 }
 
 /// Brings what is known of an object in line with its new spec.

@@ -76,6 +76,15 @@ async fn a_restart_makes_the_older_token_void() {
     assert_eq!(log(&new).send().await.unwrap().status(), 204);
 }
 
+#[tokio::test]
+async fn a_machine_that_is_deleted_loses_its_tokens() {
+    let rig = Rig::start().await;
+    let agent = rig.register(1, boot(1)).await;
+    rig.client.delete::<MachineSpec>(agent.name.as_str(), None).await.unwrap();
+    let poll = rig.bare(Method::GET, "/agent/v1/tasks/next").bearer_auth(agent.token.expose());
+    assert_eq!(refusal(poll).await.0, 401);
+}
+
 /// A run whose machine's agent has an order.
 async fn ordered() -> (Rig, RunView, Registered, TaskId) {
     let rig = Rig::start().await;

@@ -97,3 +97,33 @@ async fn an_export_can_be_applied_where_it_came_from() {
     let report = rig.client.apply(export.files, false).await.unwrap();
     assert!(report.changes.iter().all(|change| change.change == Change::Unchanged), "{report:?}");
 }
+
+#[tokio::test]
+async fn no_address_and_no_card_means_two_things() {
+    let rig = Rig::start().await;
+    rig.apply("kind: Subnet\nname: a\ncidr: 10.0.0.0/16\n").await;
+    rig.apply("kind: Reservation\nname: r1\nmac: '52:54:00:00:00:01'\naddress: 10.0.0.5\n").await;
+    let text = "\
+kind: Subnet
+name: b
+cidr: 10.0.1.0/24
+---
+kind: Reservation
+name: r2
+mac: '52:54:00:00:00:01'
+address: 10.0.0.6
+---
+kind: Reservation
+name: r3
+mac: '52:54:00:00:00:03'
+address: 10.0.0.5
+";
+    let problems: Vec<String> = rig.apply_wrong(text).await.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(problems.join("\n"), @r"
+    rack.yaml:3:7: /cidr: 10.0.1.0/24 overlaps 10.0.0.0/16 of subnet a
+    rack.yaml:7:6: /mac: 52:54:00:00:00:01 has reservation r1 already
+    rack.yaml:13:10: /address: 10.0.0.5 is reserved for 52:54:00:00:00:01 by r1
+    ");
+    let moved = "kind: Subnet\nname: a\ncidr: 10.5.0.0/16\n---\nkind: Subnet\nname: b\ncidr: 10.0.1.0/24\n";
+    rig.apply(moved).await;
+}

@@ -153,3 +153,29 @@ async fn built_in_objects_cannot_be_changed() {
     assert_eq!(code(changed), "read_only");
     assert_eq!(code(rig.client.delete::<TemplateSpec>("platform-default", None).await), "read_only");
 }
+
+#[tokio::test]
+async fn every_refusal_is_a_problem() {
+    let rig = Rig::start().await;
+    for (method, path, status) in [
+        (Method::GET, "/api/v1/runs?state=sideways", 400),
+        (Method::GET, "/api/v1/runs?limit=-1", 400),
+        (Method::GET, "/api/v1/events?after=x", 400),
+        (Method::GET, "/api/v1/machines/%ff", 404),
+        (Method::GET, "/api/v1/runs/not-an-id", 404),
+        (Method::DELETE, "/api/v1/runs", 405),
+    ] {
+        let answer = rig.request(method.clone(), path).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{method} {path}");
+        assert_eq!(answer.headers()["content-type"], "application/problem+json", "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn a_subnet_that_overlaps_another_is_refused() {
+    let rig = Rig::start().await;
+    let subnet = |cidr: &str| serde_json::from_value::<SubnetSpec>(json!({"cidr": cidr})).unwrap();
+    let made = rig.client.create("a".parse().unwrap(), subnet("10.0.0.0/16")).await.unwrap();
+    assert_eq!(code(rig.client.create("b".parse().unwrap(), subnet("10.0.1.0/24")).await), "invalid");
+    rig.client.update("a", made.version, subnet("10.0.0.0/17")).await.unwrap();
+}

@@ -130,7 +130,8 @@ impl Rig {
             true => Then::Release { at: None, on: Vec::new(), seen: claimed.seen },
             false => Then::Keep { until: at.checked_add(jiff::SignedDuration::from_mins(5)).unwrap() },
         };
-        let commit = Commit { lease: claimed.lease, run: &claimed.run, events, at, commands_done: None, then };
+        let events: Vec<(Timestamp, RunEvent)> = events.iter().map(|event| (at, event.clone())).collect();
+        let commit = Commit { lease: claimed.lease, run: &claimed.run, events: &events, at, commands_done: None, then };
         claimed.seen = self.app.store.commit(commit).await.unwrap();
     }
 
