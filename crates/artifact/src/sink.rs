@@ -19,8 +19,8 @@ const GRANULE_BYTES: usize = 64 << 10;
 /// Boot sector, GPT header and 128 entries of a disk with 4 KiB sectors need 24 KiB; 1 MiB is where partitions
 /// begin by custom, and what GRUB uses of the gap ends there.
 const EDGE_BYTES: u64 = 1 << 20;
-/// How much is made a hole at a time. A disk that takes 512 KiB with one command gets 64 commands at once: with
-/// thousands at once QEMU 7.2's NVMe lost one now and then, and the disk with it.
+/// How much is made a hole at a time: a disk that takes 512 KiB with one command gets 64 of them at once, and a slow
+/// one shows progress.
 const HOLE_BYTES: u64 = 32 << 20;
 
 /// What the image is declared to be.

@@ -184,6 +184,14 @@ mod tests {
     }
 
     #[test]
+    fn a_default_stands_for_a_missing_value_and_only_the_last_step_may_miss() {
+        let text = "{{ params.user | default('admin') | yaml }}";
+        assert_eq!(render_text(text, &json!({"params": {}})).unwrap(), "\"admin\"");
+        assert_eq!(render_text(text, &json!({"params": {"user": "ops"}})).unwrap(), "\"ops\"");
+        assert!(render_text(text, &json!({})).unwrap_err().to_string().contains("params"));
+    }
+
+    #[test]
     fn a_syntax_error_is_named_with_its_line() {
         let error = render_text("one\ntwo {% if %}\n", &json!({})).unwrap_err();
         assert!(matches!(error, RenderError::Wrong { line: Some(2), .. }), "{error}");
