@@ -27,6 +27,8 @@ const REPORT_TIMEOUT: Duration = Duration::from_secs(5);
 const POLL_TIMEOUT: Duration = Duration::from_secs(LONG_POLL_SECONDS + 15);
 /// How long a download may stand still before the connection is given up.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// The server takes no more of one message; the rest goes with the next.
+const MAX_LINES_A_MESSAGE: usize = 200;
 /// Answers are small; more is not from our server.
 const MAX_ANSWER_BYTES: u64 = 1 << 20;
 /// Short enough that a machine is back within a quarter of a minute after its server is.
@@ -147,7 +149,8 @@ impl<'a> Server<'a> {
             return ProgressReply::GoOn;
         };
         match answer.status() {
-            StatusCode::GONE => ProgressReply::Gone,
+            // Forbidden to a machine that has just registered: it is somebody else's task.
+            StatusCode::GONE | StatusCode::FORBIDDEN => ProgressReply::Gone,
             status if status.is_success() => match read_json(answer) {
                 Ok(ProgressAnswer { cancelled: true }) => ProgressReply::Cancelled,
                 Ok(ProgressAnswer { cancelled: false }) | Err(_) => ProgressReply::GoOn,
@@ -164,7 +167,8 @@ impl<'a> Server<'a> {
         loop {
             match self.post(&path, &body, CALL_TIMEOUT).and_then(accepted) {
                 Ok(_) => return,
-                Err(CallError::Status(status @ (400 | 404 | 409 | 410 | 413 | 422))) => {
+                // Forbidden to a machine that has just registered: it is somebody else's task.
+                Err(CallError::Status(status @ (400 | 403 | 404 | 409 | 410 | 413 | 422))) => {
                     self.journal.warn(&format!("the server refuses the result of task {id} with status {status}"));
                     return;
                 }
@@ -178,7 +182,8 @@ impl<'a> Server<'a> {
 
     /// Sends the log lines that wait. When that fails they go on waiting.
     pub fn send_journal(&self) {
-        let lines = self.journal.waiting();
+        let mut lines = self.journal.waiting();
+        lines.truncate(MAX_LINES_A_MESSAGE);
         let Some(last) = lines.last().map(|line| line.seq) else { return };
         if self.registered.borrow().is_none() {
             return;

@@ -336,9 +336,11 @@ fn a_result_is_repeated_until_the_server_has_it() {
 fn a_result_that_nobody_wants_is_dropped() {
     let rig = Rig::new();
     rig.order(1, Work::HealthCheck(HealthLimits::default()));
-    rig.server.state().answer("/result", &[410]);
-    rig.boot_and_work(2);
-    assert_eq!(rig.server.state().seen_at("/agent/v1/tasks/next").len(), 2);
+    rig.order(2, Work::HealthCheck(HealthLimits::default()));
+    // Twice forbidden: with the token it had, and with the one it got by registering again.
+    rig.server.state().answer("/result", &[410, 403, 403]);
+    rig.boot_and_work(3);
+    assert_eq!(rig.server.state().seen_at("/agent/v1/tasks/next").len(), 3);
 }
 
 #[test]
