@@ -60,8 +60,12 @@ pub(crate) async fn machines_screen(client: &Client) -> anyhow::Result<Exit> {
 /// The machines with the newest run of each.
 pub(crate) async fn machines_table(client: &Client) -> anyhow::Result<String> {
     let machines = client.list_all::<MachineSpec>().await?;
-    let runs = client.list_runs(&RunQuery { limit: Some(1000), ..RunQuery::default() }).await?;
-    Ok(run_text::machines(&machines, &runs.items))
+    Ok(run_text::machines(&machines, &newest_runs(client).await?))
+}
+
+/// The newest runs, of which there may be many.
+pub(crate) async fn newest_runs(client: &Client) -> anyhow::Result<Vec<RunView>> {
+    Ok(client.list_runs(&RunQuery { limit: Some(1000), ..RunQuery::default() }).await?.items)
 }
 
 async fn changes(client: &Client, query: EventQuery) -> anyhow::Result<client::EventStream> {

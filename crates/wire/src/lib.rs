@@ -14,7 +14,7 @@ pub use object::{
 };
 pub use problem::{DocumentProblem, Problem, code};
 pub use run::{RunView, StageView, StartRun, StepView, TaskView};
-pub use session::{AgentLog, LogLine, Login, PrincipalKind, Version, Whoami};
+pub use session::{Login, PrincipalKind, Version, Whoami};
 
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,4 +1,4 @@
-//! Who is asking, and what an agent says beside its tasks.
+//! Who is asking, and whom.
 
 use serde::{Deserialize, Serialize};
 use types::{Secret, Timestamp};
@@ -39,20 +39,4 @@ pub struct Version {
     /// The server's clock.
     #[schema(value_type = String)]
     pub now: Timestamp,
-}
-
-/// `POST /agent/v1/log`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct AgentLog {
-    /// In order.
-    pub lines: Vec<LogLine>,
-}
-
-/// A line of an agent's log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct LogLine {
-    /// `info`, `warn` or `error`.
-    pub level: String,
-    /// The text.
-    pub message: String,
 }

@@ -9,7 +9,8 @@ use crate::{run_text, watch};
 /// Whose status.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// A run by its id, or a machine by its name or id: its newest run. All machines, when left out.
+    /// A run by its id, or a machine by its name or id: its newest run. When left out, all machines; as JSON or YAML,
+    /// all runs.
     #[arg(value_name = "MACHINE|RUN")]
     of: Option<String>,
     /// Keep it current; of a run, until it ends.
@@ -23,10 +24,11 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<Exit> {
     let client = options.connection.client()?;
     let format = options.connection.output;
     let Some(of) = &options.of else {
-        if options.watch {
-            return watch::machines_screen(&client).await;
+        match format {
+            Format::Table if options.watch => return watch::machines_screen(&client).await,
+            Format::Table => line(watch::machines_table(&client).await?.trim_end())?,
+            format => print(format, &watch::newest_runs(&client).await?, |_| String::new())?,
         }
-        line(watch::machines_table(&client).await?.trim_end())?;
         return Ok(Exit::Done);
     };
     let run = run_of(&client, of, None).await?;

@@ -8,24 +8,20 @@ use crate::auth::{Agent, Installed, Peer, Registrant};
 use crate::body::Json;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::Path;
+use crate::service::agent_log;
 use crate::service::equip;
 use crate::service::image_content;
 use crate::service::register_agent;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
-use serde_json::json;
 use std::time::Duration;
 use types::agent::{
-    CallHome, LONG_POLL_SECONDS, ProgressAnswer, Registered, Registration, TaskOrder, TaskProgress, TaskResult,
+    AgentLog, CallHome, LONG_POLL_SECONDS, ProgressAnswer, Registered, Registration, TaskOrder, TaskProgress,
+    TaskResult,
 };
-use types::event::{NewEvent, kind};
 use types::{Digest, TaskId};
-use wire::{AgentLog, Problem};
-
-/// Log lines that one message may hold, and how long each may be.
-const MAX_LINES: usize = 200;
-const MAX_LINE_LEN: usize = 2000;
+use wire::Problem;
 
 /// An agent came up.
 #[utoipa::path(
@@ -122,24 +118,9 @@ async fn own_task(app: &App, agent: Agent, id: TaskId) -> ApiResult<()> {
     request_body = AgentLog,
     responses((status = 204), (status = "4XX", body = Problem))
 )]
-pub(crate) async fn log(State(app): State<App>, agent: Agent, Json(log): Json<AgentLog>) -> StatusCode {
-    for line in log.lines.into_iter().take(MAX_LINES) {
-        let level = match line.level.as_str() {
-            "error" => "error",
-            "warn" => "warn",
-            _ => "info",
-        };
-        let message: String = line.message.chars().filter(|c| !c.is_control()).take(MAX_LINE_LEN).collect();
-        app.store.record(NewEvent {
-            at: app.now(),
-            kind: kind::AGENT_LOG.to_owned(),
-            machine: Some(agent.machine),
-            run: None,
-            actor: "agent".to_owned(),
-            data: json!({"level": level, "message": message}),
-        });
-    }
-    StatusCode::NO_CONTENT
+pub(crate) async fn log(State(app): State<App>, agent: Agent, Json(log): Json<AgentLog>) -> ApiResult<StatusCode> {
+    agent_log::keep(&app, agent, log).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// An image, or a part of it.

@@ -77,7 +77,10 @@ pub(crate) async fn list(
     _: User,
     Query(query): Query<EventQuery>,
 ) -> ApiResult<Json<Page<Event>>> {
-    let filter = query.filter(&app).await?;
+    let mut filter = query.filter(&app).await?;
+    if filter.after.is_none() {
+        filter.before = filter.before.or(Some(u64::MAX));
+    }
     let limit = object::limit(query.limit);
     let items = app.store.events(&filter, limit).await?;
     let next = items.last().filter(|_| items.len() == limit).map(|last| last.seq.to_string());

@@ -2,8 +2,9 @@
 
 use crate::App;
 use crate::error::{ApiError, ApiResult};
-use store::{Machine, Machines, ObjectKind, Selector};
+use store::{EventFilter, Machine, Machines, ObjectKind, Selector};
 use types::RunId;
+use types::event::Event;
 use types::object::Object;
 use workflow::Run;
 
@@ -24,6 +25,12 @@ pub(crate) async fn run(app: &App, id: &str) -> ApiResult<Run> {
     let missing = || ApiError::NotFound { what: "run", id: shown(id) };
     let id: RunId = id.parse().map_err(|_| missing())?;
     app.store.run(id).await?.ok_or_else(missing)
+}
+
+/// The newest entry of the history that the filter lets through.
+pub(crate) async fn newest_event(app: &App, filter: EventFilter) -> ApiResult<Option<Event>> {
+    let filter = EventFilter { after: None, before: Some(u64::MAX), ..filter };
+    Ok(app.store.events(&filter, 1).await?.pop())
 }
 
 /// What an operator calls the kind.

@@ -1,5 +1,6 @@
 //! What takes more than one call to the store.
 
+pub(crate) mod agent_log;
 pub(crate) mod apply;
 pub(crate) mod builtin;
 pub(crate) mod check;

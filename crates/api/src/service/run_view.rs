@@ -3,6 +3,7 @@
 use crate::App;
 use crate::error::ApiResult;
 use crate::redact::redact;
+use crate::service::find;
 use std::collections::HashMap;
 use store::{EventFilter, Machines, RunFilter, Selector, TaskState};
 use types::{MachineId, Name, RunId, TaskId};
@@ -33,8 +34,8 @@ async fn task(app: &App, run: &Run) -> ApiResult<Option<TaskView>> {
         return Ok(None);
     }
     let filter = EventFilter { run: Some(run.id), kinds: vec!["task.".to_owned()], ..EventFilter::default() };
-    let events = app.store.events(&filter, 1).await?;
-    let named = events.last().and_then(|event| event.data.get("task")?.as_str()?.parse::<TaskId>().ok());
+    let newest = find::newest_event(app, filter).await?;
+    let named = newest.and_then(|event| event.data.get("task")?.as_str()?.parse::<TaskId>().ok());
     let Some(id) = named else { return Ok(None) };
     let Some(row) = app.store.task(id).await? else { return Ok(None) };
     let at_work = matches!(row.state, TaskState::Started { .. }) && !row.withdrawn;

@@ -5,12 +5,13 @@ use client::EventQuery;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use store::{EventFilter, Grant};
-use types::TaskId;
 use types::agent::{PlatformSetup, ProgressAnswer, Registered, TaskOrder, Work};
 use types::event::kind;
 use types::machine::MachineSpec;
+use types::{TaskId, Timestamp};
 use uuid::Uuid;
 use wire::RunView;
+use workflow::{RunEvent, StepRef};
 
 fn boot(number: u128) -> Uuid {
     Uuid::from_u128(number)
@@ -70,10 +71,31 @@ async fn a_restart_makes_the_older_token_void() {
     let new = rig.register(1, boot(2)).await;
     let log = |agent: &Registered| {
         let request = rig.bare(Method::POST, "/agent/v1/log").bearer_auth(agent.token.expose());
-        request.json(&json!({"lines": [{"level": "info", "message": "hello\u{1b}[2J"}]}))
+        request.json(&json!({"lines": [{"seq": 0, "level": "info", "message": "hello\u{1b}[2J"}]}))
     };
     assert_eq!(refusal(log(&old)).await.0, 401);
     assert_eq!(log(&new).send().await.unwrap().status(), 204);
+}
+
+#[tokio::test]
+async fn a_log_line_that_comes_twice_is_kept_once() {
+    let rig = Rig::start().await;
+    let first_boot = rig.register(1, boot(1)).await;
+    let send = async |agent: &Registered, numbers: &[u64]| {
+        let line = |number: &u64| json!({"seq": number, "level": "warn", "message": format!("line {number}\u{1b}[2J")});
+        let body = json!({"lines": numbers.iter().map(line).collect::<Vec<_>>()});
+        let request = rig.bare(Method::POST, "/agent/v1/log").bearer_auth(agent.token.expose()).json(&body);
+        assert_eq!(request.send().await.unwrap().status(), 204);
+    };
+    send(&first_boot, &[0, 1]).await;
+    send(&first_boot, &[0, 1, 2]).await;
+    assert_eq!(count(&rig, kind::AGENT_LOG).await, 3);
+    let second_boot = rig.register(1, boot(2)).await;
+    send(&second_boot, &[0]).await;
+    let query = EventQuery { kind: Some(kind::AGENT_LOG.to_owned()), limit: Some(1), ..EventQuery::default() };
+    let last = rig.client.events(&query).await.unwrap().items.pop().unwrap();
+    assert_eq!((&last.data["message"], &last.data["level"]), (&json!("line 0[2J"), &json!("warn")));
+    assert_eq!(count(&rig, kind::AGENT_LOG).await, 4, "a restarted agent counts from the start");
 }
 
 #[tokio::test]
@@ -143,6 +165,38 @@ async fn progress_is_shown_and_says_when_to_stop() {
     say(&rig, &agent, task, "result", &done()).send().await.unwrap();
     let late = say(&rig, &agent, task, "progress", &progress(9)).send().await.unwrap();
     assert_eq!(late.status(), 200, "a late report is taken and changes nothing");
+}
+
+#[tokio::test]
+async fn an_operator_sees_how_far_the_agent_is() {
+    let (rig, run, agent) = {
+        let rig = Rig::start().await;
+        let run = rig.run().await;
+        let agent = rig.register(1, boot(1)).await;
+        (rig, run, agent)
+    };
+    let mut claimed = rig.claim().await;
+    let at = StepRef { stage: Some(0), step: 0 };
+    let deadline = Timestamp::now().checked_add(jiff::SignedDuration::from_hours(1)).unwrap();
+    let events = [
+        RunEvent::StageStarted { stage: 0, attempt: 1, deadline },
+        RunEvent::StepStarted { at, attempt: 1, deadline },
+        RunEvent::StepWaits { at, reason: "the agent does its task".to_owned(), wake_on: Vec::new(), until: deadline },
+    ];
+    rig.advance(&mut claimed, &events, false).await;
+    let task = rig.order(&claimed, "check").await;
+    let before = rig.client.run(run.id).await.unwrap();
+    assert_eq!(
+        (before.step.as_deref(), before.reason.as_deref()),
+        (Some("test.step"), Some("the agent does its task"))
+    );
+    assert_eq!(before.current_step().unwrap().task, None, "nobody has taken the order up");
+    next(&rig, &agent).await;
+    say(&rig, &agent, task, "progress", &progress(4)).send().await.unwrap();
+    let view = rig.client.run(run.id).await.unwrap().current_step().unwrap().task.clone().unwrap();
+    assert_eq!((view.id, view.progress.unwrap().done), (task, 4));
+    say(&rig, &agent, task, "result", &done()).send().await.unwrap();
+    assert_eq!(rig.client.run(run.id).await.unwrap().current_step().unwrap().task, None);
 }
 
 #[tokio::test]

@@ -126,6 +126,8 @@ async fn the_history_is_read_in_parts_by_machine_and_kind() {
     let rest =
         rig.client.events(&EventQuery { after: Some(page.next.unwrap().parse().unwrap()), ..query }).await.unwrap();
     assert_eq!((rest.items.len(), rest.next), (2, None));
+    let newest = rig.client.events(&EventQuery { limit: Some(2), ..EventQuery::default() }).await.unwrap().items;
+    assert_eq!(newest.iter().map(|event| &event.data["number"]).collect::<Vec<_>>(), [&json!(3), &json!(4)]);
     let all = rig.app.store.events(&EventFilter::default(), 1000).await.unwrap();
     assert!(all.windows(2).all(|pair| pair[0].seq < pair[1].seq));
 }
