@@ -103,8 +103,8 @@ pub trait Bmc: Send + Sync {
     /// the error says that the effect is unknown: wait for the machine to boot before restarting it again.
     async fn power(&self, action: PowerAction) -> Result<How, BmcError>;
 
-    /// The BMC's record of the machine's last reset, if it keeps one. A BMC's clock may be wrong: two of these
-    /// can be told apart, and no more.
+    /// The BMC's record of the machine's last reset, if it keeps one that changes with every reset, at once; empty
+    /// before the first. A BMC's clock may be wrong: two of these can be told apart, and no more.
     async fn last_reset(&self) -> Result<Option<String>, BmcError>;
 
     /// What the machine boots instead of its own order.

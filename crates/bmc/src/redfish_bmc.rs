@@ -97,7 +97,11 @@ impl Bmc for RedfishBmc {
     }
 
     async fn last_reset(&self) -> Result<Option<String>, BmcError> {
-        let read = async { Ok(self.connection.system().await?.last_reset().map(str::to_owned)) };
+        let read = async {
+            let system = self.connection.system().await?;
+            let proves = quirks_of(&system).proves_resets();
+            Ok(proves.then(|| system.last_reset().unwrap_or_default().to_owned()))
+        };
         self.gate.run("reading when the machine was last reset", read).await
     }
 

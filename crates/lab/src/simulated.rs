@@ -210,12 +210,12 @@ impl SimulatedMachine {
                     let reason = format!("the server refuses the image: {}", answer.status());
                     return TaskResult::Failed { class: ErrorClass::Configuration, reason, evidence: json!(null) };
                 }
-                Ok(answer) => {
+                Ok(answer) if answer.status().is_success() => {
                     if let Ok(content) = answer.bytes().await {
                         break content;
                     }
                 }
-                Err(_) => {}
+                Ok(_) | Err(_) => {}
             }
             tokio::time::sleep(RETRY_PAUSE).await;
         };

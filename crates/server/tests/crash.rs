@@ -6,6 +6,7 @@
 mod rig;
 
 use futures_util::StreamExt;
+use lab::simulated::Deeds;
 use rig::{Crash, Rig};
 use types::machine::MachineState;
 use workflow::RunState;
@@ -35,19 +36,26 @@ async fn crash_at_any_commit_changes_nothing_of_the_outcome() {
     drop(undisturbed);
 
     let points = (0..commits).flat_map(|number| [Crash::Before(number), Crash::After(number)]);
-    let crashes = futures_util::stream::iter(points).map(|crash| {
-        let deeds = deeds.clone();
-        async move {
-            let mut rig = Rig::start(crash).await;
-            rig.power_on().await;
-            if rig.crashed_or_ended().await {
-                rig.restart(Crash::Never).await;
-            }
-            let run = rig.ended().await;
-            assert_eq!(run.state, RunState::Succeeded, "{crash:?}: {run:#?}");
-            assert_eq!(rig.machine().await.status.state, MachineState::Deployed, "{crash:?}");
-            assert_eq!(rig.deeds(), deeds, "{crash:?}");
-        }
-    });
-    crashes.buffer_unordered(SIDE_BY_SIDE).collect::<Vec<()>>().await;
+    let crashes = futures_util::stream::iter(points).map(|crash| crash_and_recover(crash, &deeds));
+    let failures: Vec<String> =
+        crashes.buffer_unordered(SIDE_BY_SIDE).filter_map(async |failure| failure).collect().await;
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// What differs from an undisturbed run, if anything does.
+async fn crash_and_recover(crash: Crash, expected: &Deeds) -> Option<String> {
+    let mut rig = Rig::start(crash).await;
+    rig.power_on().await;
+    if rig.crashed_or_ended().await {
+        rig.restart(Crash::Never).await;
+    }
+    let run = rig.ended().await;
+    let (state, deeds) = (rig.machine().await.status.state, rig.deeds());
+    let as_expected = run.state == RunState::Succeeded && state == MachineState::Deployed && deeds == *expected;
+    (!as_expected).then(|| {
+        format!(
+            "{crash:?}: machine is {state:?}, {deeds:?}, run is {:?} {:?} {:?}: {:?} {:?}",
+            run.state, run.stage, run.step, run.reason, run.failure
+        )
+    })
 }

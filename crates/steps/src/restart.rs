@@ -21,11 +21,24 @@ use workflow::{StepCx, StepError, StepOutcome};
 /// Without a trace of it for so long, a restart did not happen: twice the slowest way seen from reset to the first
 /// packet of a server (memory training, about 2.5 min).
 const GRACE: SignedDuration = SignedDuration::from_secs(300);
+/// The same where the BMC keeps a record of resets and shows none: long enough for a BMC that answers first and
+/// resets then (up to 5 s seen), three times over.
+const GRACE_WITH_RECORD: SignedDuration = SignedDuration::from_secs(15);
 /// How often to look for a trace.
 const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(10);
 /// What a restarted machine does.
 const TRACES: [&str; 3] = [kind::BOOT_DHCP, kind::AGENT_REGISTERED, kind::HOST_CALLED_HOME];
 const NOTE: &str = "restart";
+
+/// What a restart has left behind.
+enum Trace {
+    /// It happened.
+    Found,
+    /// The BMC keeps a record of resets, and this one is not in it.
+    NoneOnRecord,
+    /// Nothing, which says little.
+    None,
+}
 
 /// What is on record of a restart.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -77,11 +90,15 @@ impl StepCatalogue {
             if restart.done {
                 return Ok(Restarted::Yes);
             }
-            if self.left_a_trace(machine, bmc, &restart).await? {
-                self.note_done(cx, restart).await?;
-                return Ok(Restarted::Yes);
-            }
-            if cx.now().duration_since(restart.asked) < GRACE {
+            let grace = match self.find_trace(machine, bmc, &restart).await? {
+                Trace::Found => {
+                    self.note_done(cx, restart).await?;
+                    return Ok(Restarted::Yes);
+                }
+                Trace::NoneOnRecord => GRACE_WITH_RECORD,
+                Trace::None => GRACE,
+            };
+            if cx.now().duration_since(restart.asked) < grace {
                 let wait = cx.wait("a trace of the restart that was under way", &TRACES, LOOK_EVERY);
                 return Ok(Restarted::Unsure(wait));
             }
@@ -121,15 +138,15 @@ impl StepCatalogue {
         cx.note(NOTE, as_note(&Restart { done: true, ..restart })).await
     }
 
-    async fn left_a_trace(&self, machine: &Machine, bmc: &dyn Bmc, restart: &Restart) -> Result<bool, StepError> {
+    async fn find_trace(&self, machine: &Machine, bmc: &dyn Bmc, restart: &Restart) -> Result<Trace, StepError> {
         if let Some(agent) = &machine.status.agent
             && Some(agent.boot_id) != restart.boot_before
         {
-            return Ok(true);
+            return Ok(Trace::Found);
         }
         let last_reset = bmc.last_reset().await.or_problem("reading when the machine was last reset")?;
         if last_reset.is_some() && last_reset != restart.reset_before {
-            return Ok(true);
+            return Ok(Trace::Found);
         }
         let filter = EventFilter {
             machine: Some(machine.id.into()),
@@ -139,7 +156,10 @@ impl StepCatalogue {
         };
         let events = self.store.events(&filter, 50).await.or_problem("reading the history")?;
         // A running system renews its lease too; only firmware and boot loaders say their architecture (RFC 4578 §2.1).
-        Ok(events.iter().any(|event| event.data.get("arch").is_some_and(|arch| !arch.is_null())))
+        if events.iter().any(|event| event.data.get("arch").is_some_and(|arch| !arch.is_null())) {
+            return Ok(Trace::Found);
+        }
+        Ok(if last_reset.is_some() { Trace::NoneOnRecord } else { Trace::None })
     }
 }
 

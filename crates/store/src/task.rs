@@ -76,9 +76,12 @@ impl Store {
     }
 
     /// What the machine's agent is to do now: the order of the machine's active run that is not finished. It
-    /// counts as started by the agent of `boot_id`.
+    /// counts as started by the agent of `boot_id`, which must be the one that registered last: the server may
+    /// still hold a poll of a boot that ended without a word.
     pub async fn next_task(&self, machine: MachineId, boot_id: Uuid) -> Result<Option<TaskOrder>, StoreError> {
-        let Some(row) = find_next_task(self.reader(), &self.inner.sealer, machine).await? else { return Ok(None) };
+        let Some(row) = find_next_task(self.reader(), &self.inner.sealer, machine, boot_id).await? else {
+            return Ok(None);
+        };
         if row.state == (TaskState::Started { boot_id }) {
             return Ok(Some(TaskOrder { id: row.id, work: row.work }));
         }
@@ -196,14 +199,16 @@ async fn find_next_task(
     executor: impl SqliteExecutor<'_>,
     sealer: &Sealer,
     machine: MachineId,
+    boot_id: Uuid,
 ) -> Result<Option<TaskRow>, StoreError> {
     let query = sqlx::query(
         "SELECT t.* FROM runs r JOIN tasks t ON t.run = r.id
+         JOIN objects m ON m.id = r.machine AND json_extract(m.status, '$.agent.boot_id') = ?2
          WHERE r.machine = ?1 AND r.ended IS NULL AND t.finished IS NULL AND t.withdrawn = 0
            AND (t.at_end OR NOT r.settled)
          ORDER BY t.seq LIMIT 1",
     );
-    let row = query.bind(machine.to_string()).fetch_optional(executor).await?;
+    let row = query.bind(machine.to_string()).bind(boot_id.to_string()).fetch_optional(executor).await?;
     row.map(|row| read_task(&row, sealer)).transpose()
 }
 
@@ -255,7 +260,9 @@ impl Tx {
     }
 
     async fn start_next_task(&mut self, machine: MachineId, boot_id: Uuid) -> Result<Option<TaskOrder>, StoreError> {
-        let Some(row) = find_next_task(&mut self.connection, &self.sealer, machine).await? else { return Ok(None) };
+        let Some(row) = find_next_task(&mut self.connection, &self.sealer, machine, boot_id).await? else {
+            return Ok(None);
+        };
         let TaskRow { id, run, work, state, .. } = row;
         if state != (TaskState::Started { boot_id }) {
             sqlx::query("UPDATE tasks SET boot_id = ?2, started = ifnull(started, ?3) WHERE id = ?1")

@@ -7,8 +7,10 @@ mod rig;
 use rig::Rig;
 use serde_json::json;
 use store::{StoreError, TaskState};
-use types::agent::{HealthLimits, PlatformSetup, TaskOrder, TaskProgress, TaskResult, Work};
-use types::{ErrorClass, How, RunId, Secret, TaskId};
+use types::agent::{HealthLimits, PlatformSetup, Registration, TaskOrder, TaskProgress, TaskResult, Work};
+use types::inventory::Inventory;
+use types::machine::Firmware;
+use types::{ErrorClass, How, MachineId, RunId, Secret, TaskId};
 use uuid::Uuid;
 use workflow::ports::{Lease, Then};
 use workflow::{Ending, Run, RunEvent};
@@ -37,10 +39,19 @@ async fn count(rig: &Rig, kind: &str) -> usize {
     rig.kinds().await.iter().filter(|each| *each == kind).count()
 }
 
-/// A run that this server holds, with one order to its agent.
+/// An agent comes up on the machine.
+async fn registers(rig: &Rig, machine: MachineId, boot_id: Uuid) {
+    let (env, firmware, inventory) = ("discovery".parse().unwrap(), Firmware::Uefi, Inventory::default());
+    let agent_version = "0.1.0".to_owned();
+    let registration = Registration { boot_id, env, firmware, agent_version, inventory, boot_mac: None };
+    rig.store().agent_registered(machine, registration).await.unwrap();
+}
+
+/// A run that this server holds, with one order to the agent that is up.
 async fn with_order(rig: &Rig) -> (Run, Lease, TaskOrder) {
     rig.run().await;
     let claimed = rig.claim().await;
+    registers(rig, claimed.run.machine, BOOT).await;
     let order = order(claimed.run.id, "check");
     rig.store().give_task(claimed.lease, claimed.run.machine, order.clone()).await.unwrap();
     (claimed.run, claimed.lease, order)
@@ -52,6 +63,7 @@ async fn an_order_reaches_the_agent_and_its_result_wakes_the_run() {
     rig.run().await;
     let mut claimed = rig.claim().await;
     let machine = claimed.run.machine;
+    registers(&rig, machine, BOOT).await;
     let order = order(claimed.run.id, "check");
     assert!(rig.store().next_task(machine, BOOT).await.unwrap().is_none());
     let mut changed = rig.store().task_changed(machine);
@@ -104,6 +116,8 @@ async fn a_restarted_machine_takes_its_order_up_again_and_the_old_boot_is_not_he
     let rig = Rig::start().await;
     let (run, _, order) = with_order(&rig).await;
     rig.store().next_task(run.machine, BOOT).await.unwrap();
+    registers(&rig, run.machine, NEXT_BOOT).await;
+    assert!(rig.store().next_task(run.machine, BOOT).await.unwrap().is_none(), "a poll that the old boot left behind");
     assert_eq!(rig.store().next_task(run.machine, NEXT_BOOT).await.unwrap(), Some(order.clone()));
     assert_eq!(count(&rig, "task.started").await, 2);
     rig.store().finish_task(order.id, BOOT, failed()).await.unwrap();
