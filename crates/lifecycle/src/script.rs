@@ -71,6 +71,8 @@ pub fn boot_script(files: &BootEnvFiles, mac: MacAddr, server_url: &str) -> Resu
         initrds.push((format!("initrd{number}"), format!("{server_url}/boot/files/{initrd}")));
     }
     let mut command_line: Vec<String> = initrds.iter().map(|(name, _)| format!("initrd={name}")).collect();
+    // As PXELINUX tells it (IPAPPEND 2): which of its cards the machine booted from.
+    command_line.push(format!("BOOTIF=01-{}", mac.dashed()));
     for arg in &files.args {
         check("kernel argument", arg)?;
         command_line.push(arg.clone());
@@ -160,7 +162,7 @@ mod tests {
         let expected = "\
 #!ipxe
 echo Slipway: booting discovery
-kernel http://10.77.0.1:8080/boot/files/discovery/vmlinuz initrd=agent.cpio initrd=initrd0 console=ttyS0,115200 quiet || goto failed
+kernel http://10.77.0.1:8080/boot/files/discovery/vmlinuz initrd=agent.cpio initrd=initrd0 BOOTIF=01-52-54-00-00-00-01 console=ttyS0,115200 quiet || goto failed
 initrd --name agent.cpio http://10.77.0.1:8080/boot/52-54-00-00-00-01/agent.cpio || goto failed
 initrd --name initrd0 http://10.77.0.1:8080/boot/files/discovery/initrd.img || goto failed
 boot || goto failed
@@ -207,7 +209,7 @@ chain file://ESP/EFI/BOOT/BOOTX64.EFI || exit 1
         ) {
             let safe = |text: String| if plain { text.replace(|c: char| !c.is_ascii_alphanumeric(), "x") } else { text };
             let args: Vec<String> = args.into_iter().map(safe).collect();
-            let words = args.len() + 6;
+            let words = args.len() + 7;
             let files = BootEnvFiles { kernel: safe(kernel), args, ..files() };
             if let Ok(script) = boot_script(&files, MAC, SERVER) {
                 prop_assert_eq!(script.lines().count(), 11);

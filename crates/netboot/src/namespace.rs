@@ -78,6 +78,9 @@ impl Inner {
         file: PerMachine,
         peer: Option<IpAddr>,
     ) -> Result<Found, FindError> {
+        if file == PerMachine::AgentConfig && self.leases_under_another_card(peer, mac) {
+            return Err(FindError::NotFound);
+        }
         let (subnet, address) = self.network_of(peer).ok_or(FindError::NoSubnet)?;
         let url = self.config.boot_server(address).url;
         let facts = self.backend.boot_facts(mac, subnet.as_ref()).await?;
@@ -88,6 +91,12 @@ impl Inner {
         };
         let machine = facts.machine.map(|machine| machine.id);
         Ok(Found { source: FileSource::Bytes(bytes), mac: Some(mac), machine })
+    }
+
+    /// Whether the client has its address from us under another card than `mac`: then it asks for a token that
+    /// is not its own. One with an address from elsewhere cannot be told apart.
+    fn leases_under_another_card(&self, peer: Option<IpAddr>, mac: MacAddr) -> bool {
+        peer.and_then(|peer| self.mac_of(peer)).is_some_and(|leased_by| leased_by != mac)
     }
 
     /// The subnet that the client is in, and our address towards it. A client from elsewhere is served under

@@ -4,16 +4,17 @@
 
 mod rig;
 
-use dhcp::MessageType;
 use dhcp::client::{Answer, ClientMessage};
+use dhcp::{Lease, LeaseState, MessageType};
+use jiff::SignedDuration;
 use rig::{Rig, content, tftp_get};
 use std::net::Ipv4Addr;
 use std::process::Command;
 use std::sync::atomic::Ordering;
-use types::MacAddr;
 use types::event::kind;
 use types::machine::MachineState;
 use types::subnet::UnknownPolicy;
+use types::{MacAddr, Timestamp};
 
 const CLIENT: MacAddr = MacAddr([0x52, 0x54, 0, 0, 0, 1]);
 const SCRIPT: &str = "/boot/52-54-00-00-00-01/script.ipxe";
@@ -162,6 +163,17 @@ async fn an_environment_that_is_missing_makes_the_machine_wait() {
     let (status, _, script) = rig.http("GET", SCRIPT, &[]).await;
     assert_eq!(status, 200);
     assert!(String::from_utf8(script).unwrap().contains("missing is not available, asking again"));
+}
+
+#[tokio::test]
+async fn a_machine_does_not_get_the_token_of_another() {
+    let rig = Rig::start(UnknownPolicy::Discover).await;
+    let since = Timestamp::now();
+    let expires = since + SignedDuration::from_hours(1);
+    let (address, state, hostname) = (Ipv4Addr::LOCALHOST, LeaseState::Bound, None);
+    rig.world.disk.lock().unwrap().push(Lease { address, mac: mac(2), state, since, expires, hostname });
+    let rig = Rig::start_over(rig.world.clone(), tempfile::tempdir().unwrap()).await;
+    assert_eq!(rig.http("GET", CONFIG, &[]).await.0, 404);
 }
 
 #[tokio::test]

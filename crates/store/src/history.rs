@@ -5,6 +5,7 @@
 //! in the same transaction, so that no wake-up is lost between the two.
 
 use crate::column::{from_json, nanos, parse, signed, timestamp, to_json, unsigned};
+use crate::machine::machine_of_mac;
 use crate::writer::Tx;
 use crate::{Store, StoreError};
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
@@ -130,11 +131,24 @@ impl Tx {
     pub(crate) async fn append(&mut self, event: &NewEvent) -> Result<(), StoreError> {
         let data = to_json(&event.data);
         check_size("an event", &data)?;
-        self.insert_event(event, data).await?;
-        if let Some(machine) = event.machine {
+        let machine = match event.machine {
+            Some(machine) => Some(machine),
+            None => self.machine_of(event).await?,
+        };
+        self.insert_event(&NewEvent { machine, ..event.clone() }, data).await?;
+        if let Some(machine) = machine {
             self.wake(machine, &event.kind).await?;
         }
         Ok(())
+    }
+
+    /// The machine that an event is about which names only a network card: who sends a boot file knows no more.
+    async fn machine_of(&mut self, event: &NewEvent) -> Result<Option<MachineId>, StoreError> {
+        let Some(mac) = event.data.get("mac").and_then(serde_json::Value::as_str).and_then(|mac| mac.parse().ok())
+        else {
+            return Ok(None);
+        };
+        machine_of_mac(&mut self.connection, mac).await
     }
 
     /// Puts an event on record whose data is `data`.

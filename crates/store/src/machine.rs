@@ -89,7 +89,10 @@ impl Store {
     }
 }
 
-async fn machine_of_mac(executor: impl SqliteExecutor<'_>, mac: MacAddr) -> Result<Option<MachineId>, StoreError> {
+pub(crate) async fn machine_of_mac(
+    executor: impl SqliteExecutor<'_>,
+    mac: MacAddr,
+) -> Result<Option<MachineId>, StoreError> {
     let id: Option<String> = sqlx::query_scalar("SELECT machine FROM machine_macs WHERE mac = ?1")
         .bind(mac.to_string())
         .fetch_optional(executor)

@@ -8,6 +8,7 @@ use rig::Rig;
 use serde_json::json;
 use store::{EventFilter, StoreError};
 use types::MachineId;
+use types::event::NewEvent;
 
 async fn seqs(rig: &Rig, filter: EventFilter, limit: usize) -> Vec<u64> {
     rig.store().events(&filter, limit).await.unwrap().into_iter().map(|event| event.seq).collect()
@@ -41,6 +42,19 @@ async fn entries_are_filtered_by_machine_and_kind() {
     assert_eq!(seqs(&rig, EventFilter { kinds: vec!["boot.".to_owned()], ..of_one }, 10).await, [1, 2]);
     let either = EventFilter { kinds: vec!["boot.dhcp".to_owned(), "agent".to_owned()], ..EventFilter::default() };
     assert_eq!(seqs(&rig, either, 10).await, [1, 3, 4]);
+}
+
+#[tokio::test]
+async fn what_names_only_a_card_belongs_to_the_machine_of_the_card() {
+    let rig = Rig::start().await;
+    let machine: MachineId = rig.machine("node-1", 1).await.id.into();
+    let sent = |octet| {
+        let data = json!({ "path": "snponly.efi", "mac": rig::mac(octet) });
+        NewEvent { machine: None, data, ..rig.event(machine, "boot.tftp") }
+    };
+    rig.store().append(vec![sent(1), sent(2)]).await.unwrap();
+    let machines: Vec<_> = rig.history().await.into_iter().rev().take(2).map(|event| event.machine).collect();
+    assert_eq!(machines, [None, Some(machine)]);
 }
 
 #[tokio::test]
