@@ -18,6 +18,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use types::MacAddr;
 
+/// The routes that need no token, and why.
+pub const OPEN: [(&str, &str, &str); 2] = [
+    ("GET", "/boot/files/{name}", "firmware and loaders have no token; the files are the same for everybody"),
+    ("GET", "/boot/{mac}/{name}", "nor have they for their script and first token, which only a wanted machine gets"),
+];
+
 pub(crate) fn routes(inner: Arc<Inner>) -> Router {
     Router::new()
         .route("/boot/files/{*name}", get(file))

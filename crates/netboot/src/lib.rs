@@ -24,6 +24,7 @@ pub use config::{Clock, Config};
 pub use cpio::agent_config_archive;
 pub use dhcp_server::{DhcpListener, ListenDhcp};
 pub use files::{BootFiles, FileSource, FolderError};
+pub use http_routes::OPEN;
 pub use router::SolicitationListener;
 pub use serve::{FileFailure, Validators, serve_file};
 pub use tftp_server::TftpListener;

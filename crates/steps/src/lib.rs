@@ -106,7 +106,7 @@ fn readable<T: DeserializeOwned>(step: &StepSpec) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    fn step(uses: &str, with: Value) -> StepSpec {
+    fn step(uses: &str, with: &Value) -> StepSpec {
         let with = with.as_object().cloned().unwrap_or_default();
         StepSpec { uses: uses.to_owned(), with, timeout: None }
     }
@@ -114,14 +114,14 @@ mod tests {
     #[test]
     fn every_listed_step_exists() {
         for name in StepCatalogue::NAMES {
-            let error = StepCatalogue::check_step(&step(name, Value::Null)).err().unwrap_or_default();
+            let error = StepCatalogue::check_step(&step(name, &Value::Null)).err().unwrap_or_default();
             assert!(!error.contains("there is no step"), "{error}");
         }
     }
 
     #[test]
     fn wrong_arguments_are_named() {
-        let error = StepCatalogue::check_step(&step("boot.into", serde_json::json!({"enviroment": "x"}))).unwrap_err();
+        let error = StepCatalogue::check_step(&step("boot.into", &serde_json::json!({"enviroment": "x"}))).unwrap_err();
         assert!(error.contains("enviroment"), "{error}");
     }
 }

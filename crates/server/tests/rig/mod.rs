@@ -1,6 +1,8 @@
 //! A whole server in this process, with a simulated machine behind a simulated BMC, that can be killed between
 //! any two commits of a run.
 
+#![allow(dead_code, clippy::allow_attributes, reason = "each test file uses its part of the rig")]
+
 use async_trait::async_trait;
 use bmc::{Bmc, Limits, PowerAction, RedfishBmc};
 use client::{Client, EventQuery, RunQuery};
@@ -178,6 +180,13 @@ impl Rig {
     pub(crate) fn client(&self) -> Client {
         let url: Url = format!("http://{}/", self.address).parse().unwrap();
         Client::new(url, &self.token).unwrap()
+    }
+
+    /// What a stranger gets.
+    pub(crate) async fn status_without_token(&self, method: &str, path: &str) -> u16 {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let url = format!("http://{}{path}", self.address);
+        reqwest::Client::new().request(method, url).send().await.unwrap().status().as_u16()
     }
 
     /// Somebody switches the machine on, by its BMC.
