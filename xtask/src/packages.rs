@@ -9,12 +9,16 @@ use std::process::Command;
 
 /// Debian 12, 13 and Ubuntu 24.04 name them alike.
 const NEEDED: &[&str] = &[
+    "busybox",                // a DHCP client and a cpio that the boot services are tested with
+    "curl",                   // a TFTP client that they are tested with
     "debian-archive-keyring", // to check what is taken from the Debian archive
+    "e2fsprogs",              // filesystems that the agent is tested with
     "iproute2",               // the lab's bridge and taps
     "ipxe",                   // boot loaders that the server offers by TFTP
     "ipxe-qemu",              // network boot for the lab's BIOS machines
     "mmdebstrap",             // the demo's disk image
     "ovmf",                   // firmware of the lab's UEFI machines
+    "python3-venv",           // DMTF's protocol validator, which the lab's BMC is held to
     "qemu-system-x86",        // the lab's machines
     "uidmap",                 // mmdebstrap without root
 ];
