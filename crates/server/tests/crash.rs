@@ -8,7 +8,9 @@ mod rig;
 use futures_util::StreamExt;
 use lab::simulated::Deeds;
 use rig::{Crash, Rig};
+use types::Params;
 use types::machine::MachineState;
+use wire::StartRun;
 use workflow::RunState;
 
 /// Servers at a time: more only wait for each other on two cores.
@@ -24,6 +26,22 @@ async fn unknown_machine_becomes_deployed_by_one_run() {
     let deeds = rig.deeds();
     assert_eq!((deeds.power_ons, deeds.resets, deeds.images_written.len()), (1, 2, 1));
     assert_eq!(rig.bmc.bios_attributes()["SriovGlobalEnable"], "Enabled");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deployed_machine_is_installed_again_only_when_asked() {
+    let rig = Rig::start(Crash::Never).await;
+    rig.power_on().await;
+    rig.ended().await;
+    let machine = rig.machine().await.name.to_string();
+    let params = Params::from([("image".to_owned(), "disk".into())]);
+    let start = StartRun { params, ..StartRun::default() };
+    let again = rig.client().start_run(&machine, &start, None).await.unwrap();
+    let run = rig.client().wait_for_run(again.id).await.unwrap();
+    assert_eq!(run.state, RunState::Succeeded, "{run:#?}");
+    let deeds = rig.deeds();
+    assert_eq!((deeds.power_ons, deeds.resets, deeds.images_written.len()), (1, 4, 2));
+    assert_eq!(rig.machine().await.status.called_home.unwrap().run, again.id);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
