@@ -3,6 +3,8 @@
 use crate::column::{from_word, nanos, parse, timestamp, word};
 use crate::{Store, StoreError};
 use dhcp::Lease;
+use std::net::Ipv4Addr;
+use types::MachineId;
 
 impl Store {
     /// Every lease, to start from.
@@ -48,5 +50,17 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// The address that one of the machine's cards was given last, whether or not it still has it.
+    pub async fn last_address(&self, machine: MachineId) -> Result<Option<Ipv4Addr>, StoreError> {
+        let address: Option<String> = sqlx::query_scalar(
+            "SELECT l.address FROM dhcp_leases l JOIN machine_macs m ON m.mac = l.mac
+             WHERE m.machine = ?1 ORDER BY l.since DESC LIMIT 1",
+        )
+        .bind(machine.to_string())
+        .fetch_optional(self.reader())
+        .await?;
+        address.map(|address| parse(&address, || format!("the address of machine {machine}"))).transpose()
     }
 }

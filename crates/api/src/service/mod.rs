@@ -14,3 +14,4 @@ pub(crate) mod register_agent;
 pub(crate) mod run_view;
 pub(crate) mod site;
 pub(crate) mod start_run;
+pub(crate) mod subnet;

@@ -4,16 +4,16 @@ use crate::App;
 use crate::auth::Registrant;
 use crate::error::{ApiError, ApiResult};
 use crate::service::check::chain;
-use crate::service::object;
 use crate::service::start_run::{Wish, id_of, start};
+use crate::service::subnet;
 use jiff::SignedDuration;
 use serde_json::json;
 use std::net::IpAddr;
-use store::{Grant, Machine, NewMachine, RunFilter, Subnets};
+use store::{Grant, Machine, NewMachine, RunFilter};
 use types::agent::{Registered, Registration};
 use types::event::NewEvent;
 use types::{MacAddr, MachineId, Name};
-use wire::{StartRun, Subnet};
+use wire::StartRun;
 
 /// An agent's token outlives the longest work of one boot by far, and no forgotten machine.
 const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -57,8 +57,9 @@ fn name_of(mac: MacAddr) -> Name {
 /// Starts the subnet's workflow on a machine that never had a run. What stands in the way is put on record; it
 /// does not keep the agent from registering.
 async fn start_discovery(app: &App, machine: &Machine, peer: IpAddr) -> ApiResult<()> {
-    let Some(subnet) = subnet_of(app, peer).await? else { return Ok(()) };
-    let Some(workflow) = subnet.spec.discovery_workflow.clone() else { return Ok(()) };
+    let IpAddr::V4(address) = peer.to_canonical() else { return Ok(()) };
+    let Some((subnet, spec)) = subnet::of_address(app, address).await? else { return Ok(()) };
+    let Some(workflow) = spec.discovery_workflow else { return Ok(()) };
     let filter = RunFilter { machine: Some(machine.id.into()), ..RunFilter::default() };
     if !app.store.list_runs(&filter, None, 1).await?.is_empty() {
         return Ok(());
@@ -68,8 +69,8 @@ async fn start_discovery(app: &App, machine: &Machine, peer: IpAddr) -> ApiResul
         id: id_of(machine, Some("discovery")),
         machine,
         start: StartRun { workflow: workflow.clone(), ..StartRun::default() },
-        weaker: Some((format!("subnet {}", subnet.name), &subnet.spec.params)),
-        by: format!("subnet {}", subnet.name),
+        weaker: Some((format!("subnet {subnet}"), &spec.params)),
+        by: format!("subnet {subnet}"),
     };
     if let Err(error) = start(app, wish).await {
         let reason = chain(&error);
@@ -79,24 +80,9 @@ async fn start_discovery(app: &App, machine: &Machine, peer: IpAddr) -> ApiResul
             kind: "run.refused".to_owned(),
             machine: Some(machine.id.into()),
             run: None,
-            actor: format!("subnet {}", subnet.name),
+            actor: format!("subnet {subnet}"),
             data: json!({"workflow": workflow, "reason": reason}),
         });
     }
     Ok(())
-}
-
-async fn subnet_of(app: &App, peer: IpAddr) -> ApiResult<Option<Subnet>> {
-    let IpAddr::V4(address) = peer.to_canonical() else { return Ok(None) };
-    let subnets = object::all::<Subnets>(app).await?;
-    Ok(subnets.into_iter().find(|subnet| subnet.spec.cidr.contains(address)).map(|subnet| Subnet {
-        id: subnet.id,
-        name: subnet.name,
-        spec: subnet.spec,
-        status: wire::NoStatus {},
-        version: subnet.version,
-        source: subnet.source,
-        created: subnet.created,
-        updated: subnet.updated,
-    }))
 }
