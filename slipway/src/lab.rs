@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
-use lab::demo::{self, DemoOptions};
+use lab::demo::{self, DemoOptions, KillOptions};
 use lab::namespace::command_in_own_network;
 use lab::power::MemoryMachine;
 use lab::redfish::{BmcOptions, BmcSimulator, Firmware};
@@ -10,6 +10,7 @@ use serde_json::json;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -43,6 +44,15 @@ pub(crate) struct Demo {
     /// Leave it running until interrupted, and print the URL and the login token.
     #[arg(long)]
     keep: bool,
+    /// Kill the server so often, and start it again.
+    #[arg(long, hide = true, value_name = "N")]
+    kill_server: Option<u32>,
+    /// What the moments of the kills are drawn from.
+    #[arg(long, hide = true, default_value_t = 0, requires = "kill_server")]
+    seed: u64,
+    /// At the end, see machines with this firmware boot while the server is down.
+    #[arg(long, hide = true, value_name = "FIRMWARE", value_delimiter = ',', value_parser = firmware)]
+    offline: Vec<types::machine::Firmware>,
     /// The demo is in its own network already, and is reached through this listening socket.
     #[arg(long, hide = true, value_name = "FD")]
     inside: Option<RawFd>,
@@ -67,30 +77,27 @@ pub(crate) async fn run(lab: Lab) -> anyhow::Result<ExitCode> {
     match lab {
         Lab::Demo(demo) => match demo.inside {
             Some(listener) => run_demo_inside(demo, listener).await,
-            None => start_demo_inside(&demo),
+            None => start_demo_inside(),
         },
         Lab::Bmc(bmc) => serve_bmc(bmc).await,
     }
 }
 
-/// Starts this program again in a network of its own. The way in is a socket that is made out here.
-fn start_demo_inside(demo: &Demo) -> anyhow::Result<ExitCode> {
+/// Becomes this program in a network of its own. The way in is a socket that is made out here.
+///
+/// It takes this process's place, so that a signal, from the terminal or by process id, has one addressee.
+fn start_demo_inside() -> anyhow::Result<ExitCode> {
     let listener = TcpListener::bind("127.0.0.1:0").context("making a way into the demo's network")?;
     let listener = OwnedFd::from(listener);
     keep_over_exec(&listener)?;
     let program = std::env::current_exe().context("finding this program")?;
     let mut command = command_in_own_network(&program)?;
-    command.args(["lab", "demo", "--machines", &demo.machines.to_string()]);
-    command.arg("--folder").arg(std::path::absolute(&demo.folder)?);
-    command.arg("--maintenance-os").arg(std::path::absolute(&demo.maintenance_os)?);
-    command.arg("--image").arg(std::path::absolute(&demo.image)?);
-    command.args(["--inside", &listener.as_raw_fd().to_string()]);
-    if demo.keep {
-        command.arg("--keep");
-    }
-    let status = command.status().context("starting the demo in its own network")?;
-    let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
-    Ok(ExitCode::from(code))
+    command.args(std::env::args_os().skip(1)).args(["--inside", &listener.as_raw_fd().to_string()]);
+    Err(command.exec()).context("starting the demo in its own network")
+}
+
+fn firmware(text: &str) -> Result<types::machine::Firmware, String> {
+    serde_json::from_value(text.into()).map_err(|error| error.to_string())
 }
 
 fn keep_over_exec(descriptor: &OwnedFd) -> anyhow::Result<()> {
@@ -108,10 +115,12 @@ async fn run_demo_inside(demo: Demo, listener: RawFd) -> anyhow::Result<ExitCode
     let options = DemoOptions {
         program: std::env::current_exe().context("finding this program")?,
         machines: demo.machines,
-        folder: demo.folder,
-        maintenance_os: demo.maintenance_os,
+        folder: std::path::absolute(&demo.folder)?,
+        maintenance_os: std::path::absolute(&demo.maintenance_os)?,
         image: demo.image,
         keep: demo.keep.then_some(listener),
+        kills: demo.kill_server.map(|count| KillOptions { count, seed: demo.seed }),
+        offline: demo.offline,
     };
     let deployed = demo::run(options).await?;
     Ok(if deployed { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -9,6 +9,7 @@ mod command;
 mod debian;
 mod demo;
 mod disk_image;
+mod e2e;
 mod fingerprint;
 mod fix;
 mod image;
@@ -41,6 +42,8 @@ enum Chore {
         #[arg(long)]
         staged: bool,
     },
+    /// See real machines in QEMU through more than a test has time for.
+    E2e(e2e::Options),
     /// Run every test, after building what they need.
     Test(test::Options),
     /// Format, apply clippy's suggestions and write generated files again.
@@ -64,6 +67,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Demo(options) => demo::run(&options),
         Chore::Check { staged: false } => check::run(),
         Chore::Check { staged: true } => check::run_staged(),
+        Chore::E2e(options) => e2e::run(&options),
         Chore::Test(options) => test::run(&options),
         Chore::Fix => fix::run(),
         Chore::Tidy => tidy::run(),

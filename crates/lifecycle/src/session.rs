@@ -35,14 +35,18 @@ enum Phase {
 pub fn boot_sessions<'a>(events: impl IntoIterator<Item = &'a Event>) -> Vec<Vec<BootRequest>> {
     let mut sessions: Vec<Vec<BootRequest>> = Vec::new();
     let mut reached = Phase::System;
+    // A system that has its lease renews it; one that looks for a server was started again, from its disk.
+    let mut has_lease = false;
     for event in events {
         let Some((phase, request)) = read(event) else { continue };
-        let begins_anew = request.request == "discover" && phase < reached;
+        let begins_anew = request.request == "discover" && (phase < reached || has_lease);
         if sessions.is_empty() || begins_anew {
             sessions.push(Vec::new());
             reached = phase;
+            has_lease = false;
         }
         reached = reached.max(phase);
+        has_lease |= phase == Phase::System && request.request == "request" && request.answer.starts_with("ack");
         if let Some(session) = sessions.last_mut() {
             session.push(request);
         }
@@ -130,5 +134,18 @@ mod tests {
             dhcp(3, "request", None, false),
         ];
         assert_eq!(sizes(&events), [4]);
+    }
+
+    #[test]
+    fn a_system_that_looks_for_a_server_again_was_started_again() {
+        let events = [
+            event(0, kind::BOOT_HTTP, json!({"path": "/boot/x/script.ipxe", "status": 200})),
+            dhcp(1, "discover", None, false),
+            dhcp(2, "discover", None, false),
+            dhcp(3, "request", None, false),
+            dhcp(4, "discover", None, false),
+            dhcp(5, "request", None, false),
+        ];
+        assert_eq!(sizes(&events), [4, 2]);
     }
 }

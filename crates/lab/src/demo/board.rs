@@ -1,11 +1,12 @@
 //! What the demo shows: a board that is drawn over itself on a terminal, and lines elsewhere.
 
 use super::report::{MachineReport, Report};
-use crate::rack::Rack;
+use crate::rack::{Rack, RackMachine};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+use std::time::Duration;
 use tokio::time::Instant;
 use types::Secret;
 use wire::{RunView, TaskView};
@@ -126,6 +127,27 @@ fn write_machine(text: &mut String, machine: &MachineReport) -> std::fmt::Result
         writeln!(text, "  {:<16} {state:<10} {expected:>8} {actual:>8}", stage.name)?;
     }
     writeln!(text)
+}
+
+/// Prints what is not as it should be.
+pub(super) fn print_mistakes(mistakes: &[String]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for mistake in mistakes {
+        writeln!(out, "Wrong:  {mistake}")?;
+    }
+    out.flush()
+}
+
+/// Prints how long a machine took to boot without a server.
+pub(super) fn print_offline(machine: &RackMachine, took: Duration) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
+        "{}: up from its own disk {} s after a power cycle, without the server",
+        machine.name,
+        took.as_secs()
+    )?;
+    out.flush()
 }
 
 /// Prints how to reach the demo that goes on.

@@ -5,10 +5,13 @@
 
 mod board;
 mod forward;
+mod kills;
+mod offline;
 mod report;
 mod server_process;
 mod site;
 
+pub use kills::KillOptions;
 pub use report::{MachineReport, Report, StageReport, StepReport};
 pub use server_process::{ServerProcess, ServerProcessError};
 
@@ -24,6 +27,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::Instant;
 use types::bmc::BmcSpec;
+use types::machine::Firmware;
 use wire::RunView;
 
 /// The server's address on the demo's network.
@@ -52,10 +56,14 @@ pub struct DemoOptions {
     pub image: PathBuf,
     /// Go on until interrupted, reachable through this listening socket.
     pub keep: Option<OwnedFd>,
+    /// Kill the server now and then, and see that nothing is done twice for it.
+    pub kills: Option<KillOptions>,
+    /// At the end, see machines with this firmware boot while the server is down.
+    pub offline: Vec<Firmware>,
 }
 
 /// Runs the demo in the present network namespace, which must be the demo's own. True when every machine's own
-/// system called home.
+/// system called home, and all went as it should.
 pub async fn run(options: DemoOptions) -> anyhow::Result<bool> {
     if options.folder.exists() {
         std::fs::remove_dir_all(&options.folder).with_context(|| format!("emptying {}", options.folder.display()))?;
@@ -81,19 +89,44 @@ async fn provision(options: &DemoOptions, rack: &Rack) -> anyhow::Result<bool> {
     for machine in &rack.machines {
         switch_on(machine).await.with_context(|| format!("switching {} on", machine.name))?;
     }
-    let runs = watch(&client, rack, &mut server).await?;
-    let report = Report::collect(&client, rack, &runs).await?;
+    let kills = options.kills.map(kills::draw).unwrap_or_default();
+    let watched = watch(&client, rack, &mut server, &kills).await?;
+    let mut report = Report::collect(&client, rack, &watched.runs).await?;
+    report.server_kills_s = watched.kills.iter().map(Duration::as_secs_f64).collect();
     report.write(&options.folder.join("report.json"))?;
     board::print_report(&report, &options.folder)?;
     if let Some(listener) = &options.keep {
         keep(listener, &server).await?;
     }
     server.stop().await?;
-    Ok(report.all_deployed())
+    if report.all_deployed() {
+        boot_offline(rack, options, &mut report).await?;
+    }
+    let mistakes = report.mistakes();
+    board::print_mistakes(&mistakes)?;
+    Ok(mistakes.is_empty())
+}
+
+async fn boot_offline(rack: &Rack, options: &DemoOptions, report: &mut Report) -> anyhow::Result<()> {
+    for (machine, reported) in rack.machines.iter().zip(&mut report.machines) {
+        if options.offline.contains(&machine.firmware) {
+            let took = offline::boot(machine).await.context("booting without the server")?;
+            board::print_offline(machine, took)?;
+            reported.offline_boot_s = Some(took.as_secs_f64());
+        }
+    }
+    report.write(&options.folder.join("report.json"))
 }
 
 /// Presses the power button over Redfish, as an operator who has only the BMC would.
 pub async fn switch_on(machine: &RackMachine) -> anyhow::Result<()> {
+    let bmc = bmc_of(machine)?;
+    bmc.power(PowerAction::On).await?;
+    bmc.close().await;
+    Ok(())
+}
+
+fn bmc_of(machine: &RackMachine) -> anyhow::Result<RedfishBmc> {
     let login = machine.login();
     let spec = BmcSpec {
         url: login.url.clone(),
@@ -101,26 +134,47 @@ pub async fn switch_on(machine: &RackMachine) -> anyhow::Result<()> {
         password: login.password.clone(),
         certificate: Some(login.certificate),
     };
-    let bmc = RedfishBmc::new(&spec, None, Limits::default())?;
-    bmc.power(PowerAction::On).await?;
-    bmc.close().await;
-    Ok(())
+    Ok(RedfishBmc::new(&spec, None, Limits::default())?)
 }
 
-/// Draws the board until the run of every machine has ended.
-async fn watch(client: &Client, rack: &Rack, server: &mut ServerProcess) -> anyhow::Result<Vec<RunView>> {
+/// What was seen until all runs had ended.
+struct Watched {
+    runs: Vec<RunView>,
+    /// When the server was killed, after the machines were switched on.
+    kills: Vec<Duration>,
+}
+
+/// Draws the board until the run of every machine has ended, and kills the server when it is time to.
+async fn watch(
+    client: &Client,
+    rack: &Rack,
+    server: &mut ServerProcess,
+    kills: &[kills::Kill],
+) -> anyhow::Result<Watched> {
     let began = Instant::now();
     let mut board = Board::new(rack);
+    let mut kills = kills.iter().peekable();
+    let mut killed = Vec::new();
     let mut tick = tokio::time::interval(REDRAW_EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        tick.tick().await;
+        let next_kill = kills.peek().map_or(began + LIMIT, |kill| began + kill.after);
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = tokio::time::sleep_until(next_kill), if kills.peek().is_some() => {
+                let Some(kill) = kills.next() else { continue };
+                killed.push(began.elapsed());
+                server.kill().await?;
+                tokio::time::sleep(kill.down).await;
+                server.restart().await.context("starting the server again after a kill")?;
+            }
+        }
         server.check_alive()?;
         let runs = client.list_runs(&client::RunQuery::default()).await?.items;
         board.draw(&runs)?;
         let all_ended = runs.len() >= rack.machines.len() && runs.iter().all(|run| run.ended.is_some());
         if all_ended || began.elapsed() > LIMIT {
-            return Ok(runs);
+            return Ok(Watched { runs, kills: killed });
         }
     }
 }

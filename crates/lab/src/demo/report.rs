@@ -1,5 +1,6 @@
 //! What the demo found: a record of every machine's run, for people and programs.
 
+use crate::qemu::PowerCounts;
 use crate::rack::{Rack, RackMachine};
 use anyhow::Context;
 use client::{Client, EventQuery};
@@ -18,6 +19,9 @@ use workflow::{RunState, StageState, StepState};
 pub struct Report {
     /// Every machine of the rack.
     pub machines: Vec<MachineReport>,
+    /// When the server was killed and started again, after the machines were switched on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub server_kills_s: Vec<f64>,
 }
 
 /// One machine.
@@ -41,6 +45,11 @@ pub struct MachineReport {
     pub stages: Vec<StageReport>,
     /// What each of its power-ons asked for.
     pub boot_sessions: Vec<Vec<BootRequest>>,
+    /// How often its power was switched.
+    pub power: PowerCounts,
+    /// From a power cycle without a server to its login prompt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offline_boot_s: Option<f64>,
 }
 
 /// One stage.
@@ -97,7 +106,7 @@ impl Report {
                 ..machine_report(machine, run, &boot_events)
             });
         }
-        Ok(Self { machines })
+        Ok(Self { machines, server_kills_s: Vec::new() })
     }
 
     /// Whether every machine's own system called home.
@@ -105,9 +114,36 @@ impl Report {
         self.machines.iter().all(|machine| machine.outcome == "DEPLOYED" && machine.hostname.is_some())
     }
 
+    /// What is not as it should be: a machine that is not deployed, or to which something was done twice.
+    pub fn mistakes(&self) -> Vec<String> {
+        self.machines.iter().flat_map(MachineReport::mistakes).collect()
+    }
+
     /// Writes it as JSON.
     pub fn write(&self, path: &Path) -> anyhow::Result<()> {
         std::fs::write(path, serde_json::to_vec_pretty(self)?).with_context(|| format!("writing {}", path.display()))
+    }
+}
+
+impl MachineReport {
+    fn mistakes(&self) -> Vec<String> {
+        let mut mistakes = Vec::new();
+        let mut expect = |what: &str, found: String, wanted: &str| {
+            if found != wanted {
+                mistakes.push(format!("{}: {what}: {found} instead of {wanted}", self.name));
+            }
+        };
+        expect("outcome", self.outcome.clone(), "DEPLOYED");
+        expect("called home", self.hostname.is_some().to_string(), "true");
+        let steps = self.stages.iter().flat_map(|stage| &stage.steps);
+        let writes = steps.filter(|step| step.uses == "agent.write_image");
+        let writes: Vec<String> = writes.map(|step| format!("{:?} at try {}", step.how, step.attempts)).collect();
+        expect("image writes", writes.join(", "), "Some(Changed) at try 1");
+        // One for the BIOS attributes, one into the installed system.
+        let PowerCounts { starts, resets, guest_resets, stops } = self.power;
+        let power = format!("{starts} starts, {resets} resets, {guest_resets} of its own, {stops} stops");
+        expect("power", power, "1 starts, 2 resets, 0 of its own, 0 stops");
+        mistakes
     }
 }
 
@@ -139,6 +175,8 @@ fn machine_report(machine: &RackMachine, run: Option<&RunView>, boot_events: &[E
         total_s: powered_on.zip(ended).map(|(from, to)| to.duration_since(from).as_secs_f64()),
         stages: run.map_or_else(Vec::new, |run| run.stages.iter().map(stage_report).collect()),
         boot_sessions: boot_sessions(events),
+        power: machine.qemu.power_counts(),
+        offline_boot_s: None,
     }
 }
 

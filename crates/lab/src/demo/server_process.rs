@@ -92,7 +92,10 @@ impl ServerProcess {
 
 async fn spawn(program: &Path, config: &Path, log: &Path) -> anyhow::Result<(Child, Announcement)> {
     let log_file = OpenOptions::new().create(true).append(true).open(log)?;
-    let mut child = Command::new(program)
+    // It ends with this process however that ends, and is not in reach of the terminal's Ctrl-C before.
+    let mut child = Command::new("setpriv")
+        .args(["--pdeathsig", "KILL"])
+        .arg(program)
         .arg("serve")
         .arg("--config")
         .arg(config)
@@ -100,6 +103,7 @@ async fn spawn(program: &Path, config: &Path, log: &Path) -> anyhow::Result<(Chi
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log_file)
+        .process_group(0)
         .kill_on_drop(true)
         .spawn()
         .with_context(|| format!("starting {}", program.display()))?;

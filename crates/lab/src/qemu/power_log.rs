@@ -1,13 +1,14 @@
 //! Every change of a machine's power: counted, and kept as a line in a file for whoever asks later.
 
 use jiff::Timestamp;
+use serde::Serialize;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 /// How often a machine's power changed since it was opened.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct PowerCounts {
     /// Switched on.
     pub starts: u32,
