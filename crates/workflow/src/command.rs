@@ -65,6 +65,9 @@ pub enum CommandError {
     /// No step is under way.
     #[error("no step of the run is under way")]
     NoStep,
+    /// Looking again does not help a step that needs a person.
+    #[error("the step needs a person; retry or skip it")]
+    NothingToRecheck,
     /// A skipped step needs a reason, which is recorded.
     #[error("skipping a step needs a reason")]
     NoReason,
@@ -110,7 +113,16 @@ impl Run {
                 Some(StepState::NeedsOperator | StepState::Retrying) => {
                     Ok((vec![RunEvent::RetryRequested { by }], Some(WokenBy::Operator)))
                 }
-                _ => Err(CommandError::NothingToRetry),
+                Some(
+                    StepState::Pending
+                    | StepState::Running
+                    | StepState::Waiting
+                    | StepState::Done
+                    | StepState::Skipped
+                    | StepState::Failed
+                    | StepState::Cancelled,
+                )
+                | None => Err(CommandError::NothingToRetry),
             },
             Command::Skip { reason } if reason.trim().is_empty() => Err(CommandError::NoReason),
             Command::Skip { reason } => {
@@ -118,7 +130,11 @@ impl Run {
                 let reason = format!("skipped by {by}: {reason}");
                 Ok((vec![RunEvent::StepSkipped { at, reason }], None))
             }
-            Command::Recheck => current.map(|_| (Vec::new(), Some(WokenBy::Operator))).ok_or(CommandError::NoStep),
+            Command::Recheck => match current.map(|at| self.step(at).state) {
+                None => Err(CommandError::NoStep),
+                Some(StepState::NeedsOperator) => Err(CommandError::NothingToRecheck),
+                Some(_) => Ok((Vec::new(), Some(WokenBy::Operator))),
+            },
         }
     }
 }

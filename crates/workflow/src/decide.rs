@@ -60,11 +60,11 @@ fn continue_step(run: &Run, at: StepRef, now: Timestamp, woken: Option<WokenBy>)
         return Next::Note(vec![late]);
     }
     match step.state {
-        StepState::Running if step.recoveries >= MAX_RECOVERIES => Next::Note(vec![RunEvent::StepNeedsOperator {
+        StepState::Running if step.recoveries >= MAX_RECOVERIES => Next::Note(vec![crate::settle::hand_over(
             at,
-            reason: format!("the server stopped {MAX_RECOVERIES} times while this step was at work"),
-            hint: "look into the server's log for the cause, then retry, skip the step or cancel the run".to_owned(),
-        }]),
+            format!("the server stopped {MAX_RECOVERIES} times while this step was at work"),
+            "look into the server's log for the cause, then retry, skip the step or cancel the run".to_owned(),
+        )]),
         StepState::Running => look_again(at, WokenBy::Recovery),
         StepState::Waiting => match (woken, step.until) {
             (_, Some(until)) if until <= now => look_again(at, WokenBy::Time),
@@ -73,8 +73,9 @@ fn continue_step(run: &Run, at: StepRef, now: Timestamp, woken: Option<WokenBy>)
             (None, None) => look_again(at, WokenBy::Time),
         },
         StepState::Retrying => match step.until {
+            // A pause between tries does not outlive its stage.
             Some(until) if until > now && woken != Some(WokenBy::Operator) => {
-                Next::Sleep { until, wake_on: Vec::new() }
+                Next::Sleep { until: until.min(stage_deadline(run, at)), wake_on: Vec::new() }
             }
             Some(_) | None => start_step(run, at, now),
         },
@@ -91,8 +92,11 @@ fn look_again(at: StepRef, woken_by: WokenBy) -> Next {
 
 /// When the step's present attempt, or its stage, fails for being late.
 pub(crate) fn deadline(run: &Run, at: StepRef) -> Timestamp {
-    let stage = run.stage(at).deadline.unwrap_or(Timestamp::MAX);
-    run.step(at).deadline.unwrap_or(Timestamp::MAX).min(stage)
+    run.step(at).deadline.unwrap_or(Timestamp::MAX).min(stage_deadline(run, at))
+}
+
+fn stage_deadline(run: &Run, at: StepRef) -> Timestamp {
+    run.stage(at).deadline.unwrap_or(Timestamp::MAX)
 }
 
 /// The event of a waiting or running step's lateness, if it is late.
@@ -101,8 +105,7 @@ fn overdue(run: &Run, at: StepRef, now: Timestamp) -> Option<RunEvent> {
     let waiting_for = step.reason.as_deref().unwrap_or("it was at work");
     match step.state {
         StepState::Running | StepState::Waiting => {}
-        // A pause between tries does not outlive its stage.
-        StepState::Retrying if run.stage(at).deadline.is_some_and(|deadline| deadline <= now) => {}
+        StepState::Retrying if stage_deadline(run, at) <= now => {}
         StepState::Retrying
         | StepState::Pending
         | StepState::NeedsOperator
@@ -180,6 +183,9 @@ fn next_in_stage(run: &Run, index: usize, now: Timestamp) -> Next {
 }
 
 fn start_step(run: &Run, at: StepRef, now: Timestamp) -> Next {
+    if stage_deadline(run, at) <= now {
+        return Next::Note(vec![crate::settle::late(run, at, now, "the step had not begun")]);
+    }
     let timeout = run.step_spec(at).timeout.unwrap_or(DEFAULT_STEP_TIMEOUT);
     let attempt = run.step(at).attempts + 1;
     Next::Act(at, RunEvent::StepStarted { at, attempt, deadline: after(now, timeout) })

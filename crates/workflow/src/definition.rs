@@ -155,6 +155,12 @@ pub enum DefinitionError {
         /// What would do.
         wanted: &'static str,
     },
+    /// No steps.
+    #[error("stage {stage:?} needs at least one step")]
+    NoSteps {
+        /// The stage.
+        stage: String,
+    },
     /// `when` does not parse.
     #[error("stage {stage:?} has a condition that does not parse")]
     BadCondition {
@@ -214,6 +220,9 @@ impl StageSpec {
         }
         if let Some(when) = &self.when {
             condition::check(when).map_err(|source| DefinitionError::BadCondition { stage: stage(), source })?;
+        }
+        if self.steps.is_empty() {
+            return Err(DefinitionError::NoSteps { stage: stage() });
         }
         Ok(())
     }

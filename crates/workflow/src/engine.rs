@@ -99,21 +99,23 @@ impl<S: RunStore, C: Catalogue> Engine<S, C> {
         while !shutdown.is_cancelled() {
             let free = self.options.slots.saturating_sub(workers.len());
             let now = self.clock.now();
-            let claimed = match self.store.claim_due(now, after(now, self.options.lease), free).await {
-                Ok(claimed) => claimed,
+            let earliest = match self.store.claim_due(now, after(now, self.options.lease), free).await {
+                Ok(claimed) => {
+                    for claimed in claimed {
+                        let engine = self.clone();
+                        workers.spawn(async move { engine.advance(claimed).await });
+                    }
+                    now
+                }
                 Err(error) => {
                     warn!(%error, "due runs cannot be claimed; trying again");
-                    Vec::new()
+                    after(now, STORE_PAUSE)
                 }
             };
-            for claimed in claimed {
-                let engine = self.clone();
-                workers.spawn(async move { engine.advance(claimed).await });
-            }
-            let poll = after(now, self.options.poll);
+            let poll = after(now, self.options.poll).max(earliest);
             let wake_at = match self.store.next_due().await {
-                Ok(Some(due)) if workers.len() < self.options.slots => due.clamp(now, poll),
-                _ => poll,
+                Ok(Some(due)) if workers.len() < self.options.slots => due.clamp(earliest, poll),
+                Ok(_) | Err(_) => poll,
             };
             tokio::select! {
                 () = shutdown.cancelled() => {}
@@ -160,17 +162,22 @@ impl<S: RunStore, C: Catalogue> Engine<S, C> {
                     work.commit_and_keep().await?;
                     let looked = self.look(at, &mut work, new_commands.clone()).await;
                     let now = self.clock.now();
+                    // A command that came between the claim and the subscription is announced to nobody.
+                    let mut commanded = new_commands.has_changed().unwrap_or(false);
                     let event = match looked {
                         Looked::Finished(result) => {
                             let event = settle::settle(&work.run, at, result, now, self.chance.fraction());
                             Some(event.ok_or(CommitError::LeaseLost)?)
                         }
                         Looked::Late => Some(settle::late(&work.run, at, now, "it was at work")),
-                        Looked::Interrupted => None,
+                        Looked::Interrupted => {
+                            commanded = true;
+                            None
+                        }
                         Looked::LeaseLost => return Err(CommitError::LeaseLost),
                     };
                     event.into_iter().for_each(|event| work.take_note(event));
-                    if new_commands.has_changed().unwrap_or(false) {
+                    if commanded {
                         new_commands.mark_unchanged();
                         commands = work.unread_commands().await?;
                     }
@@ -215,10 +222,14 @@ impl<S: RunStore, C: Catalogue> Engine<S, C> {
     async fn interrupted(&self, run: RunId, done: Option<i64>, mut new_commands: watch::Receiver<i64>) {
         let unread = |command: &&OperatorCommand| done.is_none_or(|done| command.seq > done);
         loop {
-            if let Ok(commands) = self.store.commands(run).await
-                && commands.iter().filter(unread).any(|command| command.command.interrupts())
-            {
-                return;
+            match self.store.commands(run).await {
+                Ok(commands) if commands.iter().filter(unread).any(|command| command.command.interrupts()) => return,
+                Ok(_) => {}
+                Err(error) => {
+                    info!(run.id = %run, %error, "commands cannot be read; trying again");
+                    self.clock.sleep_until(after(self.clock.now(), STORE_PAUSE)).await;
+                    continue;
+                }
             }
             if new_commands.changed().await.is_err() {
                 return std::future::pending().await;

@@ -171,7 +171,7 @@ pub struct StepRun {
     /// When the current or last attempt began.
     #[schema(value_type = Option<String>)]
     pub started: Option<Timestamp>,
-    /// When it ended.
+    /// When the attempt ended, or was handed to a person.
     #[schema(value_type = Option<String>)]
     pub ended: Option<Timestamp>,
     /// When the attempt fails.
@@ -390,6 +390,7 @@ impl Run {
                 self.step_mut(*step).how = Some(*how);
             }
             RunEvent::StepSkipped { at: step, reason } => {
+                self.give_time_back(*step, at);
                 self.step_mut(*step).end(StepState::Skipped, at);
                 self.step_mut(*step).reason = Some(reason.clone());
             }
@@ -403,6 +404,7 @@ impl Run {
                 let step = self.step_mut(*step);
                 step.stop_waiting();
                 step.state = StepState::NeedsOperator;
+                step.ended = Some(at);
                 step.reason = Some(reason.clone());
                 step.hint = Some(hint.clone());
             }
@@ -412,13 +414,7 @@ impl Run {
             RunEvent::Paused { .. } => self.paused_since = Some(at),
             RunEvent::Resumed { .. } => self.resume(at),
             RunEvent::CancelRequested { .. } => self.cancel(at),
-            RunEvent::RetryRequested { .. } => {
-                for step in self.all_steps_mut().filter(|step| step.state == StepState::NeedsOperator) {
-                    step.stop_waiting();
-                    step.state = StepState::Retrying;
-                    step.until = Some(at);
-                }
-            }
+            RunEvent::RetryRequested { .. } => self.retry(at),
             RunEvent::FinallyStarted { ending, deadline } => {
                 self.settled = Some(*ending);
                 self.finally.state = StageState::Running;
@@ -478,7 +474,35 @@ impl Run {
             stage.deadline = stage.deadline.and_then(|deadline| deadline.checked_add(held).ok());
             for step in stage.steps.iter_mut().filter(|step| !step.state.is_over()) {
                 step.deadline = step.deadline.and_then(|deadline| deadline.checked_add(held).ok());
+                if step.state == StepState::NeedsOperator {
+                    step.ended = step.ended.and_then(|ended| ended.checked_add(held).ok());
+                }
             }
+        }
+    }
+
+    /// Lets the step that needs a person try again.
+    fn retry(&mut self, at: Timestamp) {
+        let Some(at_step) = self.current_step() else { return };
+        if self.step(at_step).state != StepState::NeedsOperator {
+            return;
+        }
+        self.give_time_back(at_step, at);
+        let step = self.step_mut(at_step);
+        step.stop_waiting();
+        step.state = StepState::Retrying;
+        step.until = Some(at);
+    }
+
+    /// Moves the stage's deadline by the time that its step has waited for a person: people sleep.
+    fn give_time_back(&mut self, at_step: StepRef, at: Timestamp) {
+        let step = self.step(at_step);
+        let (StepState::NeedsOperator, Some(since)) = (step.state, step.ended) else { return };
+        // While the run is held, `resume` gives the time back.
+        let waited = self.paused_since.unwrap_or(at).duration_since(since);
+        if let Some(stage) = at_step.stage {
+            let stage = &mut self.stages[stage];
+            stage.deadline = stage.deadline.and_then(|deadline| deadline.checked_add(waited).ok());
         }
     }
 
@@ -514,10 +538,6 @@ impl Run {
             None => &mut self.finally,
         };
         &mut stage.steps[at.step]
-    }
-
-    fn all_steps_mut(&mut self) -> impl Iterator<Item = &mut StepRun> {
-        self.stages.iter_mut().chain([&mut self.finally]).flat_map(|stage| stage.steps.iter_mut())
     }
 
     /// The definition of the step at `at`.
@@ -575,7 +595,8 @@ impl Run {
         if self.ending != Some(Ending::Failed) {
             return None;
         }
-        let stage = self.stages.iter().position(|stage| stage.state == StageState::Failed)?;
+        // The last one: a stage that may fail did not stop the run.
+        let stage = self.stages.iter().rposition(|stage| stage.state == StageState::Failed)?;
         let step = self.stages[stage].steps.iter().position(|step| step.state == StepState::Failed)?;
         Some(Continued { run: self.id, stage, step, outputs: self.outputs.clone() })
     }

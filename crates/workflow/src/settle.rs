@@ -22,15 +22,29 @@ pub fn settle(run: &Run, at: StepRef, result: StepResult, now: Timestamp, chance
         StepOutcome::Wait(wait) => {
             RunEvent::StepWaits { at, reason: wait.reason, wake_on: wait.wake_on, until: wait.until }
         }
-        StepOutcome::NeedsOperator { reason, hint } => RunEvent::StepNeedsOperator { at, reason, hint },
+        StepOutcome::NeedsOperator { reason, hint } => hand_over(at, reason, hint),
         StepOutcome::Retry { reason, class } => attempt_failed(run, at, class, reason, Value::Null, now, chance),
         StepOutcome::Failed { class, reason, evidence } => RunEvent::StepFailed { at, class, reason, evidence },
     })
 }
 
+/// The event of a step that cannot go on without a person.
+///
+/// `finally` waits for nobody: the outcome is settled, and the machine must not stay taken for want of a person.
+pub(crate) fn hand_over(at: StepRef, reason: String, hint: String) -> RunEvent {
+    match at.stage {
+        Some(_) => RunEvent::StepNeedsOperator { at, reason, hint },
+        None => {
+            let reason = format!("{reason}; {hint}");
+            RunEvent::StepFailed { at, class: ErrorClass::Configuration, reason, evidence: Value::Null }
+        }
+    }
+}
+
 /// The event of an attempt, or a whole stage, that took longer than it may.
 ///
-/// A late attempt is tried again like any other failure; a late stage is not, its time is over.
+/// A late attempt is tried again like any other failure. In a late stage no step is: only the stage as a whole
+/// may begin anew, with `on_failure: retry-stage`.
 pub(crate) fn late(run: &Run, at: StepRef, now: Timestamp, doing: &str) -> RunEvent {
     let stage = run.stage(at);
     let reason = if stage.deadline.is_some_and(|deadline| deadline <= now) {

@@ -161,6 +161,15 @@ async fn cancel_cuts_off_a_step_at_work_and_finally_still_runs() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn command_that_comes_right_after_a_claim_is_obeyed_at_once() {
+    let rig = Rig::start(one_stage(1), &[("first", &vec![Look::Hangs; 20])]);
+    rig.command_after_claim(Command::Cancel { reason: "wrong machine".to_owned() });
+    let run = rig.ended().await;
+    assert_eq!(run.state(), RunState::Cancelled);
+    assert_eq!(run.stages[0].steps[0].recoveries, 0, "the step was not cut off for nothing");
+}
+
+#[tokio::test(start_paused = true)]
 async fn step_that_needs_a_person_waits_until_one_says_retry() {
     let rig = Rig::start(one_stage(1), &[("first", &[Look::NeedsOperator])]);
     let stuck = |run: &workflow::Run| run.stages[0].steps[0].state == StepState::NeedsOperator;

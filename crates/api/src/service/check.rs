@@ -177,6 +177,7 @@ fn place_of(workflow: &WorkflowSpec, error: &DefinitionError) -> String {
         DefinitionError::DuplicateStage(name) | DefinitionError::BadStageName(name) => stage(name, "/name"),
         DefinitionError::NoAttempts { stage: name } => stage(name, "/attempts"),
         DefinitionError::BadBackoff { stage: name, field, .. } => stage(name, &format!("/backoff/{field}")),
+        DefinitionError::NoSteps { stage: name } => stage(name, "/steps"),
         DefinitionError::BadCondition { stage: name, .. } => stage(name, "/when"),
         DefinitionError::BadStep { stage: name, index, .. } => {
             if workflow.stages.iter().any(|stage| stage.name == *name) {

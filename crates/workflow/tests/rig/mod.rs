@@ -31,6 +31,8 @@ pub(crate) enum Look {
 struct Rows {
     runs: HashMap<RunId, Row>,
     commands: Vec<(RunId, OperatorCommand)>,
+    /// Given right after the next claim, before whoever claimed listens for commands.
+    command_after_claim: Option<Command>,
     machine_events: Vec<(u64, MachineId, String)>,
     seq: u64,
 }
@@ -68,7 +70,7 @@ fn fenced(rows: &mut Rows, lease: Lease) -> Result<&mut Row, CommitError> {
 impl RunStore for MemoryStore {
     async fn claim_due(&self, now: Timestamp, until: Timestamp, limit: usize) -> Result<Vec<Claimed>, CommitError> {
         let mut rows = self.lock();
-        let Rows { runs, commands, seq, .. } = &mut *rows;
+        let Rows { runs, commands, command_after_claim, seq, .. } = &mut *rows;
         let free = |row: &&mut Row| row.lease_until.is_none_or(|until| until <= now) && row.run.ending.is_none();
         let due = runs.values_mut().filter(free).filter(|row| row.wake_at.is_some_and(|at| at <= now));
         let claim = |row: &mut Row| {
@@ -84,7 +86,15 @@ impl RunStore for MemoryStore {
                 commands: commands.iter().filter(unread).map(|(_, command)| command.clone()).collect(),
             }
         };
-        Ok(due.take(limit).map(claim).collect())
+        let claimed: Vec<Claimed> = due.take(limit).map(claim).collect();
+        if let Some(run) = claimed.first().map(|claimed| claimed.run.id)
+            && let Some(command) = command_after_claim.take()
+        {
+            let seq = i64::try_from(commands.len()).unwrap() + 1;
+            commands.push((run, OperatorCommand { seq, by: "ada".to_owned(), command }));
+            self.command_seq.send_replace(seq);
+        }
+        Ok(claimed)
     }
 
     async fn commit(&self, commit: Commit<'_>) -> Result<u64, CommitError> {
@@ -293,6 +303,11 @@ impl Rig {
         drop(rows);
         self.store.command_seq.send_replace(seq);
         self.store.due.notify_one();
+    }
+
+    /// An operator says something between the next claim and the engine's listening for it.
+    pub(crate) fn command_after_claim(&self, command: Command) {
+        self.store.lock().command_after_claim = Some(command);
     }
 
     /// Something happens to the machine.
