@@ -21,7 +21,6 @@ mod tftp_server;
 pub use backend::{AgentBoot, BackendError, BootBackend};
 pub use book::LeaseBook;
 pub use config::{Clock, Config};
-pub use cpio::agent_config_archive;
 pub use dhcp_server::{DhcpListener, ListenDhcp};
 pub use files::{BootFiles, FileSource, FolderError};
 pub use http_routes::OPEN;
