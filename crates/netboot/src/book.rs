@@ -11,20 +11,23 @@ use types::{MacAddr, Timestamp};
 /// The leases of all subnets. Its lock is held for one decision, never over a wait.
 #[derive(Debug)]
 pub struct LeaseBook {
-    tables: Mutex<HashMap<(Ipv4Addr, u8), Leases>>,
+    tables: Mutex<Tables>,
+}
+
+/// A network's address and prefix length: what a subnet is known by, however it is called.
+type Key = (Ipv4Addr, u8);
+
+#[derive(Debug)]
+struct Tables {
+    by_subnet: HashMap<Key, Leases>,
+    /// Rows whose subnet is gone: it may come back while they are good.
+    stray: Vec<Lease>,
 }
 
 impl LeaseBook {
-    /// Sorts stored rows into their subnets. A row whose subnet is gone is left out; it stays stored.
+    /// Sorts stored rows into their subnets.
     pub(crate) fn load(subnets: &[Subnet], rows: Vec<Lease>) -> Self {
-        let mut sorted: HashMap<(Ipv4Addr, u8), Vec<Lease>> = HashMap::new();
-        for row in rows {
-            if let Some(subnet) = find_subnet(subnets, row.address) {
-                sorted.entry(key(subnet.spec.cidr)).or_default().push(row);
-            }
-        }
-        let tables = sorted.into_iter().map(|(key, rows)| (key, Leases::load(rows))).collect();
-        Self { tables: Mutex::new(tables) }
+        Self { tables: Mutex::new(Tables::sort(subnets, rows)) }
     }
 
     /// Decides on a message and carries the decision out in memory. What must be durable takes `place` under
@@ -33,12 +36,13 @@ impl LeaseBook {
         &self,
         request: &Request,
         subnet: &Subnet,
+        subnets: &[Subnet],
         boot: &Boot,
         now: Timestamp,
         place: Place<'_>,
     ) -> (Decision, Option<Durable>) {
         let mut tables = self.lock();
-        let leases = tables.entry(key(subnet.spec.cidr)).or_default();
+        let leases = tables.of(subnet, subnets);
         let facts = leases.facts(request, subnet, now);
         let decision = decide(request, subnet, &facts, boot, now);
         if let Some(change) = &decision.change {
@@ -54,23 +58,50 @@ impl LeaseBook {
     /// The card that has `address` now.
     pub fn find_mac(&self, address: Ipv4Addr, now: Timestamp) -> Option<MacAddr> {
         let tables = self.lock();
-        let rows = tables.values().filter_map(|leases| leases.find(address));
+        let rows = tables.by_subnet.values().filter_map(|leases| leases.find(address));
         rows.filter(|row| row.state == dhcp::LeaseState::Bound && row.expires > now).map(|row| row.mac).next()
     }
 
     /// Every lease of every subnet, ordered by address.
     pub fn list(&self) -> Vec<Lease> {
-        let mut leases: Vec<Lease> = self.lock().values().flat_map(Leases::iter).cloned().collect();
+        let mut leases: Vec<Lease> = self.lock().by_subnet.values().flat_map(Leases::iter).cloned().collect();
         leases.sort_by_key(|lease| lease.address);
         leases
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(Ipv4Addr, u8), Leases>> {
+    fn lock(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn key(cidr: Cidr) -> (Ipv4Addr, u8) {
+impl Tables {
+    fn sort(subnets: &[Subnet], rows: Vec<Lease>) -> Self {
+        let mut sorted: HashMap<Key, Vec<Lease>> = HashMap::new();
+        let mut stray = Vec::new();
+        for row in rows {
+            match find_subnet(subnets, row.address) {
+                Some(subnet) => sorted.entry(key(subnet.spec.cidr)).or_default().push(row),
+                None => stray.push(row),
+            }
+        }
+        let by_subnet = sorted.into_iter().map(|(key, rows)| (key, Leases::load(rows))).collect();
+        Self { by_subnet, stray }
+    }
+
+    /// The leases of `subnet`. One that is heard of for the first time may be another's successor (a network
+    /// that was made larger, say), so it takes over what was given in its addresses.
+    fn of(&mut self, subnet: &Subnet, subnets: &[Subnet]) -> &mut Leases {
+        let key = key(subnet.spec.cidr);
+        if !self.by_subnet.contains_key(&key) {
+            let mut rows = std::mem::take(&mut self.stray);
+            rows.extend(self.by_subnet.values().flat_map(Leases::iter).cloned());
+            *self = Self::sort(subnets, rows);
+        }
+        self.by_subnet.entry(key).or_default()
+    }
+}
+
+fn key(cidr: Cidr) -> Key {
     (cidr.network(), cidr.prefix())
 }
 

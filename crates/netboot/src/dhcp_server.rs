@@ -146,7 +146,8 @@ impl Server {
             return;
         };
         let now = self.inner.config.clock.now();
-        let (decision, durable) = self.inner.book.decide(request, subnet, &dhcp_boot(offer, subnet), now, place);
+        let (decision, durable) =
+            self.inner.book.decide(request, subnet, &subnets, &dhcp_boot(offer, subnet), now, place);
         if let Some(durable) = durable
             && durable.wait().await.is_err()
         {

@@ -78,6 +78,17 @@ async fn many_clients_share_commits_and_no_address() {
 }
 
 #[tokio::test]
+async fn network_that_is_made_larger_keeps_its_leases() {
+    let rig = Rig::start(UnknownPolicy::Ignore).await;
+    let offer = rig.ask(discover(CLIENT)).await.unwrap();
+    rig.ask(select(CLIENT, &offer)).await.unwrap();
+    rig.world.resize("10.77.0.0/23");
+    assert_ne!(rig.ask(discover(mac(2))).await.unwrap().address, offer.address);
+    assert_eq!(rig.ask(discover(CLIENT)).await.unwrap().address, offer.address);
+    assert_eq!(rig.netboot.leases().list().len(), 2);
+}
+
+#[tokio::test]
 async fn the_history_tells_what_was_asked_and_answered() {
     let rig = Rig::start(UnknownPolicy::Discover).await;
     rig.ask(discover(CLIENT).pxe(7)).await.unwrap();

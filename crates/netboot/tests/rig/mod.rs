@@ -31,7 +31,7 @@ pub(crate) fn name(text: &str) -> Name {
 
 /// The rest of the server, in memory, with levers.
 pub(crate) struct World {
-    pub(crate) subnets: Arc<[Subnet]>,
+    pub(crate) subnets: Mutex<Arc<[Subnet]>>,
     pub(crate) files: Arc<BootFiles>,
     pub(crate) unknown: UnknownPolicy,
     pub(crate) machines: Mutex<HashMap<MacAddr, MachineFacts>>,
@@ -57,10 +57,10 @@ impl World {
         // Where the tests' own connections come from; it gives no addresses.
         let loopback = SubnetSpec { cidr: "127.0.0.0/8".parse().unwrap(), pool: None, ..spec.clone() };
         Self {
-            subnets: Arc::new([
+            subnets: Mutex::new(Arc::new([
                 Subnet::new(name("lab"), spec, server, []),
                 Subnet::new(name("loopback"), loopback, server, []),
-            ]),
+            ])),
             files: Arc::new(files),
             unknown,
             machines: Mutex::default(),
@@ -75,6 +75,16 @@ impl World {
         let machine =
             MachineFacts { id: MachineId::new(), name: name("m1"), state, wanted_env: None, awaits_discovery: false };
         self.machines.lock().unwrap().insert(mac, machine);
+    }
+
+    /// An operator changes the network of the first subnet.
+    pub(crate) fn resize(&self, cidr: &str) {
+        let mut subnets = self.subnets.lock().unwrap();
+        let mut changed = subnets.to_vec();
+        let (name, server) = (changed[0].name.clone(), changed[0].server);
+        changed[0] =
+            Subnet::new(name, SubnetSpec { cidr: cidr.parse().unwrap(), ..changed[0].spec.clone() }, server, []);
+        *subnets = changed.into();
     }
 
     /// The data of the events of a kind.
@@ -107,7 +117,7 @@ impl World {
 #[async_trait]
 impl BootBackend for World {
     fn subnets(&self) -> Arc<[Subnet]> {
-        Arc::clone(&self.subnets)
+        Arc::clone(&self.subnets.lock().unwrap())
     }
 
     fn files(&self) -> Arc<BootFiles> {
