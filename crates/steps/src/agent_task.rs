@@ -1,8 +1,8 @@
 //! Orders to the agent: given once, waited for, answered once.
 
-use crate::StepCatalogue;
 use crate::problem::StoreProblem;
 use crate::subject::Machine;
+use crate::{LOOK_UNWOKEN, StepCatalogue};
 use jiff::SignedDuration;
 use store::TaskState;
 use types::agent::{TaskOrder, TaskResult, Work};
@@ -10,11 +10,9 @@ use types::event::kind;
 use types::{ErrorClass, TaskId};
 use workflow::{StepCx, StepError, StepOutcome, StepResult};
 
-/// An agent that is up asks for work all the time: one that has not taken its order by then is gone.
+/// An agent that is up asks for work all the time: one that has not taken its order by then is gone. While no
+/// server was up, it could not ask.
 const TAKES_UP_WITHIN: SignedDuration = SignedDuration::from_secs(120);
-/// How often a waiting step looks without being woken.
-const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(60);
-
 impl StepCatalogue {
     /// Has `work` done by the machine's agent. The order's id is the attempt's: it is the same order however
     /// often this looks.
@@ -30,7 +28,7 @@ impl StepCatalogue {
             TaskState::Finished(TaskResult::Failed { class, reason, evidence }) => {
                 Err(StepError::Problem { class, reason, evidence })
             }
-            TaskState::Given if cx.now().duration_since(task.given) > TAKES_UP_WITHIN => {
+            TaskState::Given if cx.now().duration_since(task.given.max(self.serves_since(cx))) > TAKES_UP_WITHIN => {
                 Err(StepError::problem(ErrorClass::Timeout, "the agent does not take up its task"))
             }
             TaskState::Given => Ok(waits(cx, "the agent takes up its task")),
@@ -45,5 +43,5 @@ impl StepCatalogue {
 }
 
 fn waits(cx: &StepCx<'_>, reason: &str) -> StepOutcome {
-    cx.wait(reason, &[kind::TASK_FINISHED, kind::AGENT_REGISTERED], LOOK_EVERY)
+    cx.wait(reason, &[kind::TASK_FINISHED, kind::AGENT_REGISTERED], LOOK_UNWOKEN)
 }

@@ -1,18 +1,14 @@
 //! `boot.into`: the maintenance OS, or another environment with an agent, runs on the machine.
 
-use crate::StepCatalogue;
 use crate::problem::StoreProblem;
 use crate::restart::{self, Restarted};
+use crate::{LOOK_UNWOKEN, StepCatalogue};
 use bmc::{BootOverride, BootTarget};
-use jiff::SignedDuration;
 use serde::Deserialize;
 use types::event::kind;
 use types::machine::AgentPresence;
 use types::{How, Name};
 use workflow::{StepCx, StepOutcome, StepResult};
-
-/// How often to look without being woken.
-const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(60);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,7 +25,7 @@ pub(crate) async fn look(catalogue: &StepCatalogue, cx: &mut StepCx<'_>) -> Step
         wanted.or_problem("recording what the machine boots next")?;
     }
     let agent = machine.status.agent.as_ref().filter(|agent| agent.env == env);
-    if let Some(restart) = restart::on_record(cx) {
+    if let Some(restart) = restart::on_record(cx)? {
         if agent.is_some_and(|agent| Some(agent.boot_id) != restart.boot_before) {
             return Ok(StepOutcome::done(How::Changed));
         }
@@ -42,10 +38,12 @@ pub(crate) async fn look(catalogue: &StepCatalogue, cx: &mut StepCx<'_>) -> Step
         }
         let reason =
             format!("somebody to switch {} on, which has no BMC, and let it boot from the network", machine.name);
-        return Ok(cx.wait(reason, &[kind::AGENT_REGISTERED], LOOK_EVERY));
+        return Ok(cx.wait(reason, &[kind::AGENT_REGISTERED], LOOK_UNWOKEN));
     };
     match catalogue.ensure_restarted(cx, &machine, bmc.as_ref(), &BootOverride::once(BootTarget::Pxe)).await? {
-        Restarted::Yes => Ok(cx.wait(format!("the agent to come up in {env}"), &[kind::AGENT_REGISTERED], LOOK_EVERY)),
+        Restarted::Yes => {
+            Ok(cx.wait(format!("the agent to come up in {env}"), &[kind::AGENT_REGISTERED], LOOK_UNWOKEN))
+        }
         Restarted::Unsure(wait) => Ok(wait),
     }
 }

@@ -1,12 +1,9 @@
 //! `host.call_home`: the installed system itself says that it is up.
 
-use crate::{NoArguments, StepCatalogue};
-use jiff::SignedDuration;
+use crate::{LOOK_UNWOKEN, NoArguments, StepCatalogue};
 use types::How;
 use types::event::kind;
 use workflow::{StepCx, StepOutcome, StepResult};
-
-const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(60);
 
 pub(crate) async fn look(catalogue: &StepCatalogue, cx: &mut StepCx<'_>) -> StepResult {
     let NoArguments {} = cx.arguments()?;
@@ -16,6 +13,6 @@ pub(crate) async fn look(catalogue: &StepCatalogue, cx: &mut StepCx<'_>) -> Step
             how: How::ByOther,
             outputs: serde_json::json!({"hostname": called.hostname, "boot_id": called.boot_id}),
         }),
-        None => Ok(cx.wait("the installed system to call home", &[kind::HOST_CALLED_HOME], LOOK_EVERY)),
+        None => Ok(cx.wait("the installed system to call home", &[kind::HOST_CALLED_HOME], LOOK_UNWOKEN)),
     }
 }

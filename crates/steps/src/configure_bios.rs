@@ -1,6 +1,6 @@
 //! `bios.configure`: the BIOS has the wanted attributes.
 //!
-//! Params are written to the pending settings, which the BIOS takes over at a restart (DSP0268, Bios and
+//! Attributes are written to the pending settings, which the BIOS takes over at a restart (DSP0268, Bios and
 //! `@Redfish.Settings`); the machine is restarted once, and the values are read back from the BIOS itself.
 
 use crate::StepCatalogue;
@@ -20,7 +20,7 @@ const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(15);
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Arguments {
-    /// Params wanted; parameter `bios_attributes` when not given.
+    /// Attributes wanted; parameter `bios_attributes` when not given.
     #[serde(default)]
     attributes: Option<Params>,
     /// What the machine boots after the restart.
@@ -43,7 +43,7 @@ pub(crate) async fn look(catalogue: &StepCatalogue, cx: &mut StepCx<'_>) -> Step
     }
     let machine = catalogue.machine(cx).await?;
     let bmc = catalogue.bmc(&machine).await?;
-    let restart = restart::on_record(cx);
+    let restart = restart::on_record(cx)?;
     let agent = machine.status.agent.as_ref();
     let agent_is_back =
         restart.as_ref().is_some_and(|restart| agent.is_some_and(|agent| Some(agent.boot_id) != restart.boot_before));

@@ -22,22 +22,34 @@ mod write_image;
 
 use async_trait::async_trait;
 use bmc::BmcPool;
+use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::sync::OnceLock;
 use store::Store;
+use types::Timestamp;
 use workflow::ports::Catalogue;
 use workflow::{StepCx, StepResult, StepSpec};
+
+/// How often a step looks that is woken by what it waits for, should the waking fail.
+const LOOK_UNWOKEN: SignedDuration = SignedDuration::from_secs(60);
 
 /// What steps act through.
 pub struct StepCatalogue {
     store: Store,
     bmcs: BmcPool,
+    first_look: OnceLock<Timestamp>,
 }
 
 impl StepCatalogue {
     /// The catalogue over these parts.
     pub fn new(store: Store, bmcs: BmcPool) -> Self {
-        Self { store, bmcs }
+        Self { store, bmcs, first_look: OnceLock::new() }
+    }
+
+    /// Since when this server does its work, as far as it matters to steps: its first look.
+    fn serves_since(&self, cx: &StepCx<'_>) -> Timestamp {
+        *self.first_look.get_or_init(|| cx.now())
     }
 
     /// Whether a step exists and its arguments can be read: what a workflow is checked with before it is stored.
@@ -77,6 +89,7 @@ impl Catalogue for StepCatalogue {
     }
 
     async fn look(&self, uses: &str, cx: &mut StepCx<'_>) -> StepResult {
+        self.serves_since(cx);
         match uses {
             "agent.configure" => configure_system::look(self, cx).await,
             "agent.health_check" => health_check::look(self, cx).await,

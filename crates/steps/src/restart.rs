@@ -7,7 +7,7 @@
 //! the machine restart again.
 
 use crate::StepCatalogue;
-use crate::problem::{BmcProblem, StoreProblem, chain};
+use crate::problem::{BmcProblem, StoreProblem, chain, configuration};
 use crate::subject::Machine;
 use bmc::{Bmc, BootOverride, PowerAction, PowerState};
 use jiff::SignedDuration;
@@ -65,11 +65,14 @@ pub(crate) enum Restarted {
     Unsure(StepOutcome),
 }
 
-/// The restart that the step has asked for and that may still bring about what it was for.
-pub(crate) fn on_record(cx: &StepCx<'_>) -> Option<Restart> {
-    let restart: Restart = serde_json::from_value(cx.noted(NOTE)?.clone()).ok()?;
+/// The restart that the step has asked for and that may still bring about what it was for. A record that cannot
+/// be read is no leave to restart again.
+pub(crate) fn on_record(cx: &StepCx<'_>) -> Result<Option<Restart>, StepError> {
+    let Some(note) = cx.noted(NOTE) else { return Ok(None) };
+    let restart: Restart = serde_json::from_value(note.clone())
+        .map_err(|error| configuration(format!("the record of a restart cannot be read: {error}")))?;
     let spent = restart.attempt != cx.attempt() && cx.now().duration_since(restart.asked) >= GRACE;
-    (!spent).then_some(restart)
+    Ok((!spent).then_some(restart))
 }
 
 /// Takes the restart off the record: it did not bring about what it was for, and the next attempt restarts anew.
@@ -86,7 +89,7 @@ impl StepCatalogue {
         bmc: &dyn Bmc,
         boot: &BootOverride,
     ) -> Result<Restarted, StepError> {
-        if let Some(restart) = on_record(cx) {
+        if let Some(restart) = on_record(cx)? {
             if restart.done {
                 return Ok(Restarted::Yes);
             }
