@@ -275,6 +275,7 @@ impl Tx {
         if of != Some(machine.to_string()) {
             return Err(StoreError::NotFound { what: "run of the machine", id: run.to_string() });
         }
+        let run = self.newest_of(machine, run).await?;
         let (at, data) = (self.now(), json!({ "boot_id": boot_id, "hostname": hostname }));
         let mut repeated = false;
         self.change_status::<Machines>(machine.into(), |status| {

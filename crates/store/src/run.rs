@@ -8,6 +8,7 @@ use crate::writer::Tx;
 use crate::{PushCommandError, StartRunError, Store, StoreError};
 use sqlx::{QueryBuilder, Sqlite};
 use types::event::NewEvent;
+use types::machine::MachineStatus;
 use types::object::Kind;
 use types::{MachineId, ObjectId, RunId};
 use workflow::{Command, NewRun, RUN_FORMAT, Run, RunState};
@@ -88,8 +89,9 @@ impl Tx {
         let (machine, actor) = (Some(run.machine), run.by.clone());
         let event = NewEvent { at: now, kind, machine, run: Some(run.id), actor, data: serde_json::Value::Null };
         self.insert_event(&event, data).await?;
-        let id = run.id;
-        self.change_status::<Machines>(run.machine.into(), move |status| begin_on_machine(status, id)).await?;
+        let (id, continued) = (run.id, run.continues);
+        let begin = move |status: &mut MachineStatus| begin_on_machine(status, id, continued);
+        self.change_status::<Machines>(run.machine.into(), begin).await?;
         self.effects.due = true;
         Ok(run)
     }

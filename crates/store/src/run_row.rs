@@ -55,6 +55,16 @@ impl Tx {
         id.map(|id| parse(&id, || format!("the active run of machine {machine}"))).transpose()
     }
 
+    /// The run that works on the machine, if it continues `run`, be it over others; else `run` itself.
+    pub(crate) async fn newest_of(&mut self, machine: MachineId, run: RunId) -> Result<RunId, StoreError> {
+        let Some(active) = self.active_run(machine).await? else { return Ok(run) };
+        let mut link = Some(active);
+        while let Some(id) = link.filter(|id| *id != run) {
+            link = find_run(&mut self.connection, id).await?.and_then(|run| run.continues);
+        }
+        Ok(if link.is_some() { active } else { run })
+    }
+
     /// Refuses a write for the run by a server that no longer holds it: another has claimed it since, or it has
     /// been given back.
     pub(crate) async fn check_lease(&mut self, lease: Lease, machine: MachineId) -> Result<(), StoreError> {
@@ -70,10 +80,14 @@ impl Tx {
     }
 }
 
-/// The state of a machine whose run has begun or gone on.
-pub(crate) fn begin_on_machine(status: &mut MachineStatus, run: RunId) {
+/// The state of a machine whose run has begun. What its system said to the run that this one continues counts
+/// for this one too: it says it once.
+pub(crate) fn begin_on_machine(status: &mut MachineStatus, run: RunId, continued: Option<RunId>) {
     status.active_run = Some(run);
     status.state = MachineState::Provisioning;
+    if let Some(home) = status.called_home.as_mut().filter(|home| Some(home.run) == continued) {
+        home.run = run;
+    }
 }
 
 /// The state of a machine whose run has ended. It counts as deployed only by its own word.

@@ -4,15 +4,17 @@
 
 mod rig;
 
-use rig::{Rig, mac, name};
-use serde_json::json;
+use rig::{FIRST, Rig, mac, name, new_run};
+use serde_json::{Value, json};
 use store::{Bmcs, Machine, Machines, NewMachine, StoreError};
 use types::agent::{CallHome, Registration};
 use types::inventory::{Inventory, System};
 use types::machine::{Firmware, MachineSpec};
 use types::object::Source;
-use types::{MacAddr, Name};
+use types::{ErrorClass, MacAddr, Name, RunId};
 use uuid::Uuid;
+use workflow::ports::Then;
+use workflow::{Ending, NewRun, RunEvent};
 
 fn registration(boot: u128, last_octets: &[u8]) -> Registration {
     let nic =
@@ -156,6 +158,43 @@ async fn a_registration_wakes_the_run_that_waits_for_it() {
     rig.wait_for(&mut claimed, &["agent.registered"]).await;
     rig.store().agent_registered(run.machine, registration(5, &[1])).await.unwrap();
     assert!(rig.claim().await.event_woke);
+}
+
+#[tokio::test]
+async fn system_of_a_failed_run_calls_home_to_the_run_that_continues_it() {
+    for calls_before in [true, false] {
+        let rig = Rig::start().await;
+        let failed = rig.run().await;
+        let call = || CallHome { boot_id: Uuid::from_u128(1), hostname: "web-1".to_owned() };
+        if calls_before {
+            rig.store().called_home(failed.machine, failed.id, call()).await.unwrap();
+        }
+        let first = fail_and_continue(&rig, failed.id).await;
+        let second = fail_and_continue(&rig, first).await;
+        if !calls_before {
+            rig.store().called_home(failed.machine, failed.id, call()).await.unwrap();
+        }
+        let home = rig.store().machine_by_mac(mac(1)).await.unwrap().unwrap().status.called_home.unwrap();
+        assert_eq!(home.run, second, "calls_before: {calls_before}");
+    }
+}
+
+/// Lets the active run fail and a new one go on from there.
+async fn fail_and_continue(rig: &Rig, run: RunId) -> RunId {
+    let mut claimed = rig.claim().await;
+    let at = FIRST;
+    let events = [
+        RunEvent::StageStarted { stage: 0, attempt: 1, deadline: rig.after(60) },
+        RunEvent::StepStarted { at, attempt: 1, deadline: rig.after(60) },
+        RunEvent::StepFailed { at, class: ErrorClass::Timeout, reason: "late".to_owned(), evidence: Value::Null },
+        RunEvent::StageFailed { stage: 0 },
+        RunEvent::Ended { ending: Ending::Failed },
+    ];
+    let then = Then::Release { at: None, on: Vec::new(), seen: claimed.seen };
+    rig.commit(claimed.lease, &mut claimed.run, &events, then).await.unwrap();
+    let failed = rig.store().run(run).await.unwrap().unwrap();
+    let new = NewRun { continues: failed.continuation(), ..new_run(failed.machine) };
+    rig.store().start_run(new).await.unwrap().id
 }
 
 #[tokio::test]
