@@ -8,6 +8,7 @@ use netboot::{BootFiles, FolderError};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 use store::{EventFilter, ObjectKind, Reservations, Store, StoreError, Subnets};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -19,12 +20,16 @@ use types::subnet::SubnetSpec;
 const PAGE: usize = 1000;
 /// Entries of the history read at a time.
 const HISTORY_PAGE: usize = 1000;
+/// Pause before the site is read again when it could not be read.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// The site as the boot path sees it.
 pub(crate) struct Site {
     store: Store,
     server: Ipv4Addr,
     folders: [PathBuf; 2],
+    /// The history's last entry before it was read first.
+    read_at: u64,
     view: RwLock<View>,
 }
 
@@ -37,9 +42,10 @@ struct View {
 impl Site {
     /// Reads the site. `server` is our own address towards the boot networks.
     pub(crate) async fn load(store: Store, server: Ipv4Addr, folders: [PathBuf; 2]) -> Result<Self, SiteError> {
+        let read_at = *store.last_seq().borrow();
         let subnets = read_subnets(&store, server).await?;
         let files = Arc::new(read_files(&folders)?);
-        Ok(Self { store, server, folders, view: RwLock::new(View { subnets, files }) })
+        Ok(Self { store, server, folders, read_at, view: RwLock::new(View { subnets, files }) })
     }
 
     /// The subnets as they are now.
@@ -55,22 +61,31 @@ impl Site {
     /// Follows the history until `stop`, and reads again what has changed.
     pub(crate) async fn follow(&self, stop: CancellationToken) {
         let mut last_seq = self.store.last_seq();
-        let mut seen = *last_seq.borrow_and_update();
+        let mut seen = self.read_at;
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                changed = last_seq.changed() => if changed.is_err() { return },
+                changed = last_seq.wait_for(|seq| *seq > seen) => if changed.is_err() { return },
             }
-            let now = *last_seq.borrow_and_update();
-            match self.changed_between(seen, now).await {
-                Ok(false) => seen = now,
-                Ok(true) => match self.reload().await {
-                    Ok(()) => seen = now,
-                    Err(error) => warn!(%error, "the site cannot be read again; serving what was read before"),
-                },
-                Err(error) => warn!(%error, "the history cannot be read; serving what was read before"),
+            let now = *last_seq.borrow();
+            match self.catch_up(seen, now).await {
+                Ok(()) => seen = now,
+                Err(error) => {
+                    warn!(%error, "the site cannot be read again; serving what was read before");
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = tokio::time::sleep(RETRY) => {}
+                    }
+                }
             }
         }
+    }
+
+    async fn catch_up(&self, after: u64, until: u64) -> Result<(), SiteError> {
+        if self.changed_between(after, until).await? {
+            self.reload().await?;
+        }
+        Ok(())
     }
 
     async fn changed_between(&self, after: u64, until: u64) -> Result<bool, StoreError> {
