@@ -120,7 +120,7 @@ fn assert_done_once(machine: &Machine<'_>) {
     let power = fs::read_to_string(machine.folder.join("power.log")).unwrap();
     let changes: Vec<&str> = power.lines().filter_map(|line| line.split(' ').nth(1)).collect();
     let switched = |word: &str| changes.iter().filter(|change| **change == word).count();
-    assert_eq!((switched("start"), switched("reset"), switched("guest-reset")), (1, 2, 0), "{power}");
+    assert_eq!((switched("start"), switched("reset"), switched("stop")), (1, 2, 0), "{power}");
 }
 
 fn assert_booted_three_times(machine: &Machine<'_>, loader: Option<&str>) {

@@ -2,6 +2,7 @@
 //!
 //! All checks are made whatever the others say, so that one visit to the rack is enough.
 
+use crate::clock::Clock;
 use crate::host::Host;
 use crate::inventory;
 use crate::task::{Done, Stop, TaskContext};
@@ -20,6 +21,10 @@ use url::Url;
 
 /// On a boot network an answer takes a millisecond; a switch that learns a port may take a few seconds.
 const REACH_TIMEOUT: Duration = Duration::from_secs(5);
+/// A server that is started again is away for seconds; the hardware is not to blame for it.
+const REACH_PATIENCE: Duration = Duration::from_secs(60);
+/// Between two tries to reach it.
+const REACH_PAUSE: Duration = Duration::from_secs(1);
 /// What is read of a disk at its beginning, middle and end.
 const DISK_SAMPLE_BYTES: u64 = 1 << 20;
 /// What is written and read of memory at a time.
@@ -69,7 +74,7 @@ pub fn check(host: &Host, server: &Url, limits: &HealthLimits, context: &TaskCon
         checks.push(disk_reads(host, disk));
     }
     context.progress(checks.len() as u64, total, "checks", "reaching the server")?;
-    checks.push(reaches(server));
+    checks.push(reaches(server, context.clock));
     verdict(&checks)
 }
 
@@ -156,14 +161,22 @@ fn read_samples(host: &Host, disk: &Disk) -> io::Result<u64> {
 
 /// That the order came in shows that the network works; this shows that it works for a new connection now, and
 /// puts the address into the report.
-fn reaches(server: &Url) -> Check {
+fn reaches(server: &Url, clock: &dyn Clock) -> Check {
     let address = format!("{}:{}", server.host_str().unwrap_or_default(), server.port_or_known_default().unwrap_or(80));
-    let connected = address.to_socket_addrs().map_err(|error| error.to_string()).and_then(|mut addresses| {
-        let address = addresses.next().ok_or("the name has no address")?;
-        TcpStream::connect_timeout(&address, REACH_TIMEOUT).map_err(|error| error.to_string())
-    });
+    let began = clock.now();
+    let mut connected = connect(&address);
+    while connected.is_err() && clock.now().saturating_sub(began) < REACH_PATIENCE {
+        clock.pause(REACH_PAUSE);
+        connected = connect(&address);
+    }
     let result = connected.map(|_| format!("{address} answers")).map_err(|error| format!("{address}: {error}"));
     Check::that("server", result, "reachable")
+}
+
+fn connect(address: &str) -> Result<TcpStream, String> {
+    let mut addresses = address.to_socket_addrs().map_err(|error| error.to_string())?;
+    let address = addresses.next().ok_or("the name has no address")?;
+    TcpStream::connect_timeout(&address, REACH_TIMEOUT).map_err(|error| error.to_string())
 }
 
 fn in_bytes(bytes: u64) -> String {
@@ -177,7 +190,10 @@ fn in_bytes(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::tests::TestClock;
     use crate::host::tests::FakeMachine;
+    use std::cell::Cell;
+    use std::net::{SocketAddr, TcpListener};
 
     fn failing(checks: &[Check]) -> Vec<&str> {
         checks.iter().filter(|check| !check.ok).map(|check| check.name.as_str()).collect()
@@ -224,10 +240,30 @@ mod tests {
 
     #[test]
     fn a_closed_port_is_not_reachable() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url: Url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
-        assert!(reaches(&url).ok);
+        let clock = TestClock::default();
+        assert!(reaches(&url, &clock).ok);
+        assert_eq!(clock.now(), Duration::ZERO);
         drop(listener);
-        assert!(!reaches(&url).ok);
+        assert!(!reaches(&url, &clock).ok);
+        assert_eq!(clock.now(), REACH_PATIENCE);
+    }
+
+    #[test]
+    fn a_server_that_is_being_started_again_is_waited_for() {
+        struct UntilItListens(Cell<Option<TcpListener>>, SocketAddr);
+        impl Clock for UntilItListens {
+            fn now(&self) -> Duration {
+                Duration::ZERO
+            }
+
+            fn pause(&self, _length: Duration) {
+                self.0.set(Some(TcpListener::bind(self.1).unwrap()));
+            }
+        }
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let url: Url = format!("http://{address}").parse().unwrap();
+        assert!(reaches(&url, &UntilItListens(Cell::default(), address)).ok);
     }
 }

@@ -71,7 +71,9 @@ fn read(event: &Event) -> Option<(Phase, BootRequest)> {
         kind::BOOT_TFTP => Some((Phase::Firmware, request("tftp", text("path"), text("outcome")))),
         kind::BOOT_HTTP => {
             let status = event.data.get("status").map(Value::to_string).unwrap_or_default();
-            Some((Phase::Script, request("http", text("path"), status)))
+            // Firmware that boots over HTTP fetches the loader so.
+            let phase = if text("path").ends_with(".efi") { Phase::Firmware } else { Phase::Script };
+            Some((phase, request("http", text("path"), status)))
         }
         _ => None,
     }
@@ -110,6 +112,19 @@ mod tests {
             ]
         };
         assert_eq!(sizes(&[boot(0), boot(10), boot(20)].concat()), [8, 8, 8]);
+    }
+
+    #[test]
+    fn uefi_that_boots_over_http_has_one_session() {
+        let events = [
+            dhcp(0, "discover", Some(16), false),
+            dhcp(1, "request", Some(16), false),
+            event(2, kind::BOOT_HTTP, json!({"path": "/boot/files/ipxe.efi", "status": 200})),
+            dhcp(3, "discover", Some(7), true),
+            dhcp(4, "request", Some(7), true),
+            event(5, kind::BOOT_HTTP, json!({"path": "/boot/x/script.ipxe", "status": 200})),
+        ];
+        assert_eq!(sizes(&events), [6]);
     }
 
     #[test]

@@ -99,6 +99,8 @@ pub(super) fn arguments(spec: &MachineSpec, firmware: &FirmwareFiles, plan: &Boo
 
 fn add_firmware(line: &mut CommandLine, spec: &MachineSpec, firmware: &FirmwareFiles) {
     if spec.firmware == Firmware::Bios {
+        // As servers' firmware does, and not SeaBIOS: when nothing boots, try again.
+        line.add("-boot", "reboot-timeout=5000");
         return;
     }
     let flash =
