@@ -4,7 +4,6 @@
 //! `slipway-agent inventory` prints what it would report. It logs to standard error, which is the console.
 
 use agent::call_home::call_home;
-use agent::chain;
 use agent::clock::{Clock, SystemClock};
 use agent::host::Host;
 use agent::journal::Journal;
@@ -15,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use types::agent::{AgentConfig, CONFIG_PATH};
+use types::chain;
 
 /// How long the maintenance OS waits for a configuration that may still be on its way, such as on a task medium.
 const CONFIG_INTERVAL: Duration = Duration::from_secs(5);

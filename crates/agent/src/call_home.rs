@@ -1,6 +1,5 @@
 //! The installed system's word that it is up, said once.
 
-use crate::chain;
 use crate::clock::{Backoff, Clock};
 use crate::host::Host;
 use crate::journal::Journal;
@@ -9,6 +8,7 @@ use std::fs::{self, File};
 use std::io;
 use std::time::Duration;
 use types::agent::{CALL_HOME_PATH, CallHome, CallHomeConfig};
+use types::chain;
 use uuid::Uuid;
 
 /// The unit that runs this program in the installed system.

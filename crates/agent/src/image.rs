@@ -6,7 +6,6 @@ mod filesystem;
 mod partitions;
 mod stamp;
 
-use crate::chain;
 use crate::host::Host;
 use crate::task::{Done, Stop, TaskContext};
 use artifact::gpt::{self, GptError, Growth};
@@ -19,6 +18,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use types::agent::WriteImage;
+use types::chain;
 use types::inventory::Disk;
 use types::{ErrorClass, How};
 

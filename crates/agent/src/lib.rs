@@ -21,11 +21,5 @@ pub mod task;
 /// What this agent says it is.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// An error and its causes in one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
-    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
-}
-
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,6 @@ mod names;
 mod tree;
 
 use crate::call_home::{UNIT, UNIT_LINK, UNIT_PATH};
-use crate::chain;
 use crate::host::Host;
 use crate::task::{Done, Stop, TaskContext};
 use accounts::{AccountError, Accounts, User};
@@ -20,6 +19,7 @@ use std::io;
 use std::path::Path;
 use tree::{Attributes, ROOT, RootTree, TreeError};
 use types::agent::{CALL_HOME_PATH, CallHomeConfig, FileContent, PlatformSetup, UserAccount};
+use types::chain;
 use types::{ErrorClass, How};
 
 /// Where the agent lives in an installed system.

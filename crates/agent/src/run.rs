@@ -5,12 +5,12 @@ use crate::host::Host;
 use crate::journal::Journal;
 use crate::server::Server;
 use crate::task::{Done, Stop, TaskContext, result_of};
-use crate::{chain, health, image, inventory, platform};
+use crate::{health, image, inventory, platform};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
-use types::TaskId;
 use types::agent::{AgentConfig, Registration, TaskOrder, TaskResult, Work};
+use types::{TaskId, chain};
 use uuid::Uuid;
 
 /// A server that says "nothing" at once instead of waiting is not asked more often than this.

@@ -3,7 +3,6 @@
 //! A server may be away for minutes, restarted, or slow. Whatever must arrive is repeated until it is answered;
 //! what only informs is tried once.
 
-use crate::chain;
 use crate::clock::{Backoff, Clock};
 use crate::journal::Journal;
 use serde::Serialize;
@@ -14,6 +13,7 @@ use types::agent::{
     AgentConfig, AgentLog, LONG_POLL_SECONDS, ProgressAnswer, Registered, Registration, TaskOrder, TaskProgress,
     TaskResult,
 };
+use types::chain;
 use types::{Digest, Secret, TaskId};
 use ureq::http::header::{self, HeaderValue};
 use ureq::http::{Method, Request, Response, StatusCode};

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, StatusCode, Uri};
 use store::{ApplyError, PushCommandError, StartRunError, StoreError};
-use types::{Digest, Name, RunId};
+use types::{Digest, Name, RunId, chain};
 use wire::{DocumentProblem, Problem, code};
 use workflow::CommandError;
 
@@ -186,7 +186,7 @@ impl IntoResponse for ApiError {
         let problem = self.problem();
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         if status.is_server_error() {
-            log_fault(&self);
+            tracing::error!(error = %chain(&self), "A request failed");
         }
         let mut response = (status, axum::Json(problem)).into_response();
         let headers = response.headers_mut();
@@ -206,17 +206,6 @@ impl IntoResponse for ApiError {
         }
         response
     }
-}
-
-/// Writes the whole chain of causes, once.
-fn log_fault(error: &ApiError) {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        text.push_str(&format!(": {next}"));
-        cause = next.source();
-    }
-    tracing::error!(error = %text, "A request failed");
 }
 
 /// The answer to a path that nothing is routed to.

@@ -42,11 +42,6 @@ impl BmcPool {
         Ok(bmc)
     }
 
-    /// Drops the connection to `name`.
-    pub fn forget(&self, name: &Name) {
-        self.connections().remove(name);
-    }
-
     /// Ends every session, for a shutdown.
     pub async fn close(&self) {
         let connections = std::mem::take(&mut *self.connections());

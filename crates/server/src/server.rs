@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
-use types::Secret;
+use types::{Secret, chain};
 use url::Url;
 use workflow::ports::{Clock, RunStore};
 use workflow::{Engine, EngineOptions};
@@ -81,8 +81,7 @@ pub enum StartError {
 
 impl From<SiteError> for StartError {
     fn from(error: SiteError) -> Self {
-        let cause = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
-        Self::Site(format!("{error}{cause}"))
+        Self::Site(chain(&error))
     }
 }
 
@@ -155,17 +154,18 @@ impl Server {
         let stopped = stop.clone().cancelled_owned();
         tasks.spawn(async move { axum::serve(listener, service).with_graceful_shutdown(stopped).await });
 
-        let catalogue = StepCatalogue::new(store.clone(), BmcPool::new(Limits::default()));
+        let catalogue = Arc::new(StepCatalogue::new(store.clone(), BmcPool::new(Limits::default())));
         let options = EngineOptions {
             lease: SignedDuration::try_from(config.engine_lease.0).unwrap_or(SignedDuration::MAX),
             slots: config.engine_slots,
             ..EngineOptions::default()
         };
         let run_store = Arc::new(wrap(store.clone()));
-        let engine = Engine::new(run_store, Arc::new(catalogue), clock, Arc::new(SystemChance), options);
+        let engine = Engine::new(run_store, Arc::clone(&catalogue), clock, Arc::new(SystemChance), options);
         let engine_stop = stop.clone();
         tasks.spawn(async move {
             engine.run(engine_stop).await;
+            catalogue.close().await;
             Ok(())
         });
         let site_stop = stop.clone();

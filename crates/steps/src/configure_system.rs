@@ -1,15 +1,15 @@
 //! `agent.configure`: the installed system knows its name, its users and its files, and will call home.
 
 use crate::StepCatalogue;
-use crate::problem::{StoreProblem, chain, configuration};
+use crate::problem::{StoreProblem, configuration};
 use crate::subject::Machine;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{Selector, Templates};
 use template::TemplateSource;
-use types::Name;
 use types::agent::{PlatformSetup, Work};
 use types::template::TemplateKind;
+use types::{Name, chain};
 use workflow::{StepCx, StepError, StepResult};
 
 #[derive(Deserialize)]

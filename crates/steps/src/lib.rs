@@ -47,6 +47,11 @@ impl StepCatalogue {
         Self { store, bmcs, first_look: OnceLock::new() }
     }
 
+    /// Ends the sessions at the BMCs, of which many take few: for a shutdown, when no step is at work any more.
+    pub async fn close(&self) {
+        self.bmcs.close().await;
+    }
+
     /// Since when this server does its work, as far as it matters to steps: its first look.
     fn serves_since(&self, cx: &StepCx<'_>) -> Timestamp {
         *self.first_look.get_or_init(|| cx.now())

@@ -2,7 +2,7 @@
 
 use bmc::BmcError;
 use store::StoreError;
-use types::ErrorClass;
+use types::{ErrorClass, chain};
 use workflow::StepError;
 
 /// A problem that no further attempt solves.
@@ -34,16 +34,4 @@ impl<T> BmcProblem<T> for Result<T, BmcError> {
     fn or_problem(self, doing: &str) -> Result<T, StepError> {
         self.map_err(|error| StepError::problem(error.class(), format!("{doing}: {}", chain(&error))))
     }
-}
-
-/// An error and its causes, joined once.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -7,14 +7,14 @@
 //! the machine restart again.
 
 use crate::StepCatalogue;
-use crate::problem::{BmcProblem, StoreProblem, chain, configuration};
+use crate::problem::{BmcProblem, StoreProblem, configuration};
 use crate::subject::Machine;
 use bmc::{Bmc, BootOverride, PowerAction, PowerState};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use store::EventFilter;
-use types::Timestamp;
 use types::event::{NewEvent, kind};
+use types::{Timestamp, chain};
 use uuid::Uuid;
 use workflow::{StepCx, StepError, StepOutcome};
 

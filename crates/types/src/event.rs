@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 pub struct NewEvent {
     /// When it happened.
     pub at: Timestamp,
-    /// What happened, as dotted words: `boot.dhcp.ack`, `agent.registered`, `run.step.started`.
+    /// What happened, as dotted words: `boot.dhcp`, `agent.registered`, `run.step.started`.
     pub kind: String,
     /// The machine it happened to.
     pub machine: Option<MachineId>,
@@ -66,8 +66,6 @@ pub mod kind {
     pub const HOST_CALLED_HOME: &str = "host.called_home";
     /// A call to a BMC that changes something. Data: operation, result.
     pub const BMC_CALL: &str = "bmc.call";
-    /// A run's named point was reached. Data: name, result, message.
-    pub const CHECKPOINT: &str = "checkpoint";
     /// A person did something. Data: action and its arguments.
     pub const OPERATOR: &str = "operator";
 }

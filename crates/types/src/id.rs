@@ -60,10 +60,6 @@ id!(
     TaskId
 );
 id!(
-    /// Identifies a stored image.
-    ImageId
-);
-id!(
     /// Identifies any stored object, whatever its kind.
     ObjectId
 );

@@ -6,6 +6,7 @@
 pub mod agent;
 pub mod bmc;
 pub mod bootenv;
+pub mod cause;
 pub mod digest;
 pub mod duration;
 pub mod event;
@@ -21,9 +22,10 @@ pub mod secret;
 pub mod subnet;
 pub mod template;
 
+pub use cause::chain;
 pub use digest::Digest;
 pub use duration::HumanDuration;
-pub use id::{ImageId, MachineId, ObjectId, RunId, TaskId};
+pub use id::{MachineId, ObjectId, RunId, TaskId};
 pub use mac::MacAddr;
 pub use name::Name;
 pub use outcome::{ErrorClass, How};

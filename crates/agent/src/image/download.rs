@@ -4,13 +4,13 @@
 //! (`If-Range`, §13.1.5), so that neither a flaky link nor a restarted server starts a write again.
 
 use super::failed;
-use crate::chain;
 use crate::server::CallError;
 use crate::task::{Stop, TaskContext};
 use artifact::{BlockTarget, ImageSink};
 use std::io::Read;
 use types::ErrorClass;
 use types::agent::WriteImage;
+use types::chain;
 use ureq::Body;
 use ureq::http::{HeaderMap, Response, StatusCode, header};
 

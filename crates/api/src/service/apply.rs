@@ -3,14 +3,14 @@
 use crate::App;
 use crate::auth::User;
 use crate::error::{ApiError, ApiResult};
-use crate::service::check::{Check as _, chain};
+use crate::service::check::Check as _;
 use crate::service::site::Site;
 use crate::service::{image, object};
 use content::{AnySpec, Document};
 use std::collections::BTreeMap;
 use store::{ApplyError, Images, StoreError};
-use types::Name;
 use types::object::{Kind, Source};
+use types::{Name, chain};
 use wire::{Applied, ApplyFile, ApplyReport, ApplyRequest, Change, DocumentProblem};
 
 /// Applies every document of the request.

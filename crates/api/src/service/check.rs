@@ -9,7 +9,7 @@ use types::image::ImageSpec;
 use types::machine::MachineSpec;
 use types::subnet::{ReservationSpec, SubnetSpec};
 use types::template::TemplateSpec;
-use types::{MacAddr, Name};
+use types::{MacAddr, Name, chain};
 use workflow::{DefinitionError, WorkflowSpec};
 
 /// Something wrong in a spec.
@@ -187,17 +187,6 @@ fn place_of(workflow: &WorkflowSpec, error: &DefinitionError) -> String {
             }
         }
     }
-}
-
-/// An error with its causes, on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text.push_str(&format!(": {next}"));
-        cause = next.source();
-    }
-    text
 }
 
 impl Check for AnySpec {

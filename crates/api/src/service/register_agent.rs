@@ -3,7 +3,6 @@
 use crate::App;
 use crate::auth::Registrant;
 use crate::error::{ApiError, ApiResult};
-use crate::service::check::chain;
 use crate::service::start_run::{Wish, id_of, start};
 use crate::service::subnet;
 use jiff::SignedDuration;
@@ -12,7 +11,7 @@ use std::net::IpAddr;
 use store::{Grant, Machine, NewMachine, RunFilter};
 use types::agent::{Registered, Registration};
 use types::event::NewEvent;
-use types::{MacAddr, MachineId, Name};
+use types::{MacAddr, MachineId, Name, chain};
 use wire::StartRun;
 
 /// An agent's token outlives the longest work of one boot by far, and no forgotten machine.
