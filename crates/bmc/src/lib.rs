@@ -18,6 +18,7 @@ pub use gate::Limits;
 pub use pool::BmcPool;
 pub use redfish::{BootMode, BootOverride, BootTarget, OverrideEnabled, PowerState};
 pub use redfish_bmc::RedfishBmc;
+pub use redfish_bmc::bios::differing;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};

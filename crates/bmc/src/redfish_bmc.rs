@@ -1,6 +1,6 @@
 //! [`Bmc`] over Redfish.
 
-mod bios;
+pub(crate) mod bios;
 mod boot;
 mod media;
 mod power;

@@ -9,7 +9,7 @@ use crate::restart::{self, Restarted};
 use bmc::{BiosWrite, BootOverride, BootTarget};
 use jiff::SignedDuration;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use types::event::kind;
 use types::{ErrorClass, How, Name, Params};
 use workflow::{StepCx, StepError, StepOutcome, StepResult};
@@ -81,8 +81,7 @@ fn differing(current: &Params, wanted: &Params) -> Result<Params, StepError> {
     if let Some(unknown) = wanted.keys().find(|name| !current.contains_key(*name)) {
         return Err(configuration(format!("the BIOS has no attribute {unknown:?}")));
     }
-    let differs = |(name, value): &(&String, &Value)| current.get(*name) != Some(*value);
-    Ok(wanted.iter().filter(differs).map(|(name, value)| (name.clone(), value.clone())).collect())
+    Ok(bmc::differing(wanted, current))
 }
 
 fn attributes_param(cx: &StepCx<'_>) -> Result<Params, StepError> {

@@ -75,7 +75,7 @@ impl Change for Attributes<'_> {
 }
 
 /// Those of `wanted` that are otherwise in `found`.
-fn differing(wanted: &Params, found: &Params) -> Params {
+pub fn differing(wanted: &Params, found: &Params) -> Params {
     let differs = |name: &String, value: &Value| found.get(name).is_none_or(|found| !same(found, value));
     wanted
         .iter()
