@@ -8,7 +8,7 @@ use types::bmc::{BmcSpec, BmcStatus};
 use types::bootenv::BootEnvSpec;
 use types::image::{ImageSpec, ImageStatus};
 use types::machine::{MachineSpec, MachineStatus};
-use types::object::{Kind, Object};
+use types::object::{Kind, NoStatus, Object};
 use types::subnet::{ReservationSpec, SubnetSpec};
 use types::template::TemplateSpec;
 use workflow::WorkflowSpec;
@@ -115,10 +115,6 @@ impl ObjectKind for Templates {
     type Spec = TemplateSpec;
     type Status = NoStatus;
 }
-
-/// The status of a kind of which nothing is known beyond its spec.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
-pub struct NoStatus {}
 
 /// What the store must know of a kind when it has only its name.
 pub(crate) struct Shape {

@@ -29,9 +29,7 @@ pub use apply::{Applied, ApplyError, Change, Document};
 pub use error::{OpenError, PushCommandError, StartRunError, StoreError};
 pub use history::EventFilter;
 pub use key::{EncryptionKey, KeyError};
-pub use kinds::{
-    Bmcs, BootEnvs, Images, Machine, Machines, NoStatus, ObjectKind, Reservations, Subnets, Templates, Workflows,
-};
+pub use kinds::{Bmcs, BootEnvs, Images, Machine, Machines, ObjectKind, Reservations, Subnets, Templates, Workflows};
 pub use machine::NewMachine;
 pub use object::Selector;
 pub use open::{Store, StoreOptions};

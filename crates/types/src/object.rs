@@ -25,6 +25,10 @@ pub struct Object<Spec, Status> {
     pub updated: Timestamp,
 }
 
+/// The status of an object of which nothing is known beyond its spec.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NoStatus {}
+
 /// Where an object came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]

@@ -7,6 +7,7 @@ use types::bmc::{BmcSpec, BmcStatus};
 use types::bootenv::BootEnvSpec;
 use types::image::{ImageSpec, ImageStatus};
 use types::machine::{MachineSpec, MachineStatus};
+pub use types::object::NoStatus;
 use types::object::{Kind, Object};
 use types::subnet::{ReservationSpec, SubnetSpec};
 use types::template::TemplateSpec;
@@ -29,10 +30,6 @@ pub type Workflow = Object<WorkflowSpec, NoStatus>;
 pub type BootEnv = Object<BootEnvSpec, NoStatus>;
 /// A template.
 pub type Template = Object<TemplateSpec, NoStatus>;
-
-/// The status of an object of which nothing is known beyond its spec.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct NoStatus {}
 
 /// What an operator can declare: the spec of a kind of object.
 pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
