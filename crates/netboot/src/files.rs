@@ -2,19 +2,10 @@
 //!
 //! A name is looked up in a table, never in a filesystem, so no name can lead anywhere else.
 
-use bytes::Bytes;
+use ranged::FileSource;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-
-/// What a name stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FileSource {
-    /// A file on disk, read when it is asked for.
-    Path(PathBuf),
-    /// A text or archive in memory.
-    Bytes(Bytes),
-}
 
 /// Names of boot files, such as `ipxe.efi` or `discovery/vmlinuz`, and what they stand for.
 #[derive(Debug, Clone, Default)]

@@ -1,8 +1,8 @@
 //! The routes under `/boot`.
 
+use crate::Inner;
 use crate::event::HttpEvent;
 use crate::namespace::{FindError, Found, PerMachine};
-use crate::{Inner, serve_file};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, Request, State};
@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
 use http_body::{Frame, SizeHint};
+use ranged::serve_file;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;

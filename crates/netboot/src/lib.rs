@@ -15,17 +15,16 @@ mod files;
 mod http_routes;
 mod namespace;
 mod router;
-mod serve;
 mod tftp_server;
 
 pub use backend::{AgentBoot, BackendError, BootBackend};
 pub use book::LeaseBook;
 pub use config::{Clock, Config};
 pub use dhcp_server::{DhcpListener, ListenDhcp};
-pub use files::{BootFiles, FileSource, FolderError};
+pub use files::{BootFiles, FolderError};
 pub use http_routes::OPEN;
+pub use ranged::FileSource;
 pub use router::SolicitationListener;
-pub use serve::{FileFailure, Validators, serve_file};
 pub use tftp_server::TftpListener;
 
 use std::sync::Arc;

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 const LAYERS: &[&[&str]] = &[
     &["types"],
     &["dhcp", "ipmi", "lifecycle", "redfish", "template", "tftp", "workflow"],
-    &["wire"],
+    &["ranged", "wire"],
     &["artifact", "bmc", "content", "store"],
     &["agent", "api", "client", "netboot", "steps", "web"],
     &["server"],

@@ -8,7 +8,7 @@ use super::source::{Source, has_word};
 const LONGEST_FILE: usize = 900;
 
 /// Decides outcomes in words of its own; a status code in it would tie it to one protocol.
-const MAY_KNOW_STATUS_CODES: &[&str] = &["agent", "api", "client", "lab", "netboot", "redfish", "web"];
+const MAY_KNOW_STATUS_CODES: &[&str] = &["agent", "api", "client", "lab", "netboot", "ranged", "redfish", "web"];
 
 /// Pure crates, which everything else can be tested without a network because of.
 const OPEN_NO_SOCKETS: &[&str] = &["dhcp", "lifecycle", "template", "tftp", "types", "workflow"];

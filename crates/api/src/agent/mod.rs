@@ -14,7 +14,7 @@ use crate::service::image_content;
 use crate::service::register_agent;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use std::time::Duration;
 use types::agent::{
     AgentLog, CallHome, LONG_POLL_SECONDS, ProgressAnswer, Registered, Registration, TaskOrder, TaskProgress,
@@ -140,10 +140,11 @@ pub(crate) async fn log(State(app): State<App>, agent: Agent, Json(log): Json<Ag
 pub(crate) async fn image(
     State(app): State<App>,
     _: Agent,
+    method: Method,
     Path(digest): Path<Digest>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    image_content::send(&app, digest, &headers).await
+    image_content::send(&app, &method, digest, &headers).await
 }
 
 /// The installed system is up.

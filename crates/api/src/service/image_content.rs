@@ -5,18 +5,15 @@ use crate::error::{ApiError, ApiResult};
 use crate::service::{find, image};
 use artifact::folder::{FolderError, Stored};
 use axum::body::{Body, BodyDataStream};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE};
-use http::{HeaderMap, HeaderValue, StatusCode};
-use std::io::SeekFrom;
-use std::ops::RangeInclusive;
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Method, StatusCode};
+use ranged::{FileSource, Validators, serve_file};
 use std::time::Duration;
 use store::Images;
-use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio::sync::mpsc;
-use tokio_util::io::ReaderStream;
 use types::Digest;
 use wire::Image;
 
@@ -24,8 +21,6 @@ use wire::Image;
 const PIECES_IN_FLIGHT: usize = 16;
 /// How long an upload may give nothing: longer than a client's own retransmissions, shorter than anyone waits.
 const SILENCE: Duration = Duration::from_secs(60);
-/// Read from the disk in one go.
-const CHUNK_BYTES: usize = 256 << 10;
 
 /// Stores the content of a declared image, if it has the declared digest.
 pub(crate) async fn store(app: &App, named: &str, headers: &HeaderMap, body: Body) -> ApiResult<Image> {
@@ -84,95 +79,15 @@ async fn send_all(body: &mut BodyDataStream, pieces: &mpsc::Sender<Bytes>) -> Ap
     }
 }
 
-/// Sends an image, or the part of it that is asked for (RFC 9110 §14).
-pub(crate) async fn send(app: &App, digest: Digest, headers: &HeaderMap) -> ApiResult<Response> {
+/// Sends an image, or the part of it that is asked for. The digest is the entity tag, so that a part is always of
+/// the same file.
+pub(crate) async fn send(app: &App, method: &Method, digest: Digest, headers: &HeaderMap) -> ApiResult<Response> {
     let stored = app.images.find(digest).ok_or(ApiError::NoContent { digest })?;
-    let tag = format!("\"{digest}\"");
-    let is_tag = |value: &HeaderValue| value.as_bytes() == tag.as_bytes();
-    if headers.get(IF_NONE_MATCH).is_some_and(is_tag) {
-        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response());
-    }
-    let same = headers.get(IF_RANGE).is_none_or(is_tag);
-    let asked = headers.get(RANGE).filter(|_| same).and_then(|value| value.to_str().ok());
-    let size = stored.size_bytes;
-    let part = match asked.and_then(|range| part_of(range, size)) {
-        None => None,
-        Some(Ok(part)) => Some(part),
-        Some(Err(())) => return Err(ApiError::Range { size }),
-    };
-    let (start, length) = match &part {
-        Some(part) => (*part.start(), part.end() - part.start() + 1),
-        None => (0, size),
-    };
-    let opening = async {
-        let mut file = tokio::fs::File::open(&stored.path).await?;
-        file.seek(SeekFrom::Start(start)).await?;
-        Ok::<_, std::io::Error>(file)
-    };
-    let file = opening.await.map_err(|error| ApiError::fault("opening an image", error))?;
-    let body = Body::from_stream(ReaderStream::with_capacity(file.take(length), CHUNK_BYTES));
-    let mut response = Response::new(body);
-    let fields = response.headers_mut();
-    fields.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    fields.insert(CONTENT_LENGTH, length.into());
-    fields.insert(ETAG, HeaderValue::from_str(&tag).expect("a digest is ASCII"));
-    if let Some(part) = part {
-        let range = format!("bytes {}-{}/{size}", part.start(), part.end());
-        fields.insert(CONTENT_RANGE, HeaderValue::from_str(&range).expect("numbers are ASCII"));
-        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    let validators = Validators { etag: format!("\"{digest}\"") };
+    let sent = serve_file(method, headers, FileSource::Path(stored.path), Some(validators)).await;
+    let response = sent.map_err(|error| ApiError::fault("sending an image", error))?;
+    if response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+        return Err(ApiError::Range { size: stored.size_bytes });
     }
     Ok(response)
-}
-
-/// The part of `size` bytes that `range` asks for. None when it asks for something else than one part in bytes,
-/// which a server may ignore (RFC 9110 §14.2); an error when no byte of it is there.
-fn part_of(range: &str, size: u64) -> Option<Result<RangeInclusive<u64>, ()>> {
-    let (first, last) = range.strip_prefix("bytes=")?.trim().split_once('-')?;
-    let number = |text: &str| text.parse::<u64>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
-    let end = size.checked_sub(1);
-    let part = match (first, last) {
-        ("", last) => {
-            let length = number(last)?;
-            end.filter(|_| length > 0).map(|end| size.saturating_sub(length)..=end)
-        }
-        (first, "") => {
-            let first = number(first)?;
-            end.filter(|end| first <= *end).map(|end| first..=end)
-        }
-        (first, last) => {
-            let (first, last) = (number(first)?, number(last)?);
-            if last < first {
-                return None;
-            }
-            end.filter(|end| first <= *end).map(|end| first..=last.min(end))
-        }
-    };
-    Some(part.ok_or(()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_part_in_bytes_is_understood() {
-        for (range, expected) in [
-            ("bytes=0-4", Some(Ok(0..=4))),
-            ("bytes=5-", Some(Ok(5..=9))),
-            ("bytes=5-100", Some(Ok(5..=9))),
-            ("bytes=-3", Some(Ok(7..=9))),
-            ("bytes=-30", Some(Ok(0..=9))),
-            ("bytes=10-", Some(Err(()))),
-            ("bytes=-0", Some(Err(()))),
-            ("bytes=4-2", None),
-            ("bytes=0-1,3-4", None),
-            ("bytes=+1-2", None),
-            ("bytes=-", None),
-            ("pages=1-2", None),
-        ] {
-            assert_eq!(part_of(range, 10), expected, "{range}");
-        }
-        assert_eq!(part_of("bytes=0-", 0), Some(Err(())));
-    }
 }

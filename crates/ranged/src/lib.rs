@@ -1,6 +1,7 @@
 //! A file as an HTTP response: ranges and conditions (RFC 9110 §13, §14), for boot files and images alike.
+//!
+//! Who may have which file is the caller's to decide.
 
-use crate::FileSource;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -10,8 +11,18 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use std::io::{self, SeekFrom};
 use std::ops::Range;
+use std::path::PathBuf;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
+
+/// What is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileSource {
+    /// A file on disk, read when it is asked for.
+    Path(PathBuf),
+    /// A text or archive in memory.
+    Bytes(Bytes),
+}
 
 /// By what a client recognises the content it has a part of.
 #[derive(Debug, Clone, PartialEq, Eq)]
