@@ -7,7 +7,7 @@ use serde::de::value::StringDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, forward_to_deserialize_any};
 use serde_path_to_error::{Path, Segment, Track};
-use serde_saphyr::{DefaultMessageFormatter, MessageFormatter as _, Options, Spanned};
+use serde_saphyr::{MessageFormatter as _, Options, Spanned, UserMessageFormatter};
 use types::Name;
 use types::object::Kind;
 use wire::DocumentProblem;
@@ -59,8 +59,12 @@ struct Header {
 /// The fields of [`Header`].
 const HEADER: [&str; 2] = ["kind", "name"];
 
+/// The deepest nesting of a document. A workflow is 6 deep; each level takes up to 40 kB of a thread's 2 MiB stack.
+const MAX_DEPTH: usize = 24;
+
 fn options() -> Options {
-    serde_saphyr::options! { strict_booleans: true, with_snippet: false }
+    let budget = serde_saphyr::budget! { max_depth: MAX_DEPTH };
+    serde_saphyr::options! { strict_booleans: true, with_snippet: false, budget: budget }
 }
 
 fn read_piece(file: &str, piece: &Piece) -> Result<Document, DocumentProblem> {
@@ -103,7 +107,7 @@ fn read_piece(file: &str, piece: &Piece) -> Result<Document, DocumentProblem> {
 
 /// An error's message without its place, which is told apart.
 fn message_of(error: &serde_saphyr::Error) -> String {
-    DefaultMessageFormatter.format_message(error).into_owned()
+    UserMessageFormatter.format_message(error).into_owned()
 }
 
 fn pointer_of(path: &Path) -> String {
@@ -245,6 +249,17 @@ name: [a
     #[test]
     fn a_key_that_is_there_twice_is_refused() {
         assert_eq!(problems("kind: Machine\nname: a\nmacs: []\nmacs: []\n").len(), 1);
+    }
+
+    #[test]
+    fn a_document_that_is_nested_too_deep_is_refused_and_does_no_harm() {
+        for depth in [50, 64, 10_000] {
+            for (open, close) in [("{a: ", "}"), ("[", "]")] {
+                let nested = format!("{}1{}", open.repeat(depth), close.repeat(depth));
+                let told = problems(&format!("kind: Machine\nname: m1\nparams: {{a: {nested}}}\n"));
+                assert!(matches!(&told[..], [one] if one.starts_with("rack.yaml:3:")), "{told:?}");
+            }
+        }
     }
 
     #[test]
