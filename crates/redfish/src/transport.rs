@@ -102,7 +102,7 @@ impl Transport {
         let mut patience = Patience::new(&self.options);
         loop {
             let login = self.sessions.current(self).await?;
-            let result = self.read_with(path, login).await;
+            let result = self.read_with(path, login).await.and_then(|answer| past_moods(path, answer));
             if !patience.try_again(path, &result).await {
                 return result.and_then(|answer| successful(path, answer));
             }
@@ -113,7 +113,7 @@ impl Transport {
     pub(crate) async fn get_open(&self, path: &str) -> Result<Answer, RequestError> {
         let mut patience = Patience::new(&self.options);
         loop {
-            let result = self.follow_redirects(path, None).await;
+            let result = self.follow_redirects(path, None).await.and_then(|answer| past_moods(path, answer));
             if !patience.try_again(path, &result).await {
                 return result.and_then(|answer| successful(path, answer));
             }
@@ -277,6 +277,11 @@ fn accepted(login: &Login, answer: Answer) -> Result<Answer, RequestError> {
     }
 }
 
+/// A 401 that is not about the login passes like a bad connection does.
+fn past_moods(path: &str, answer: Answer) -> Result<Answer, RequestError> {
+    if answer.status == 401 { Err(refused(target(&Method::GET, path), &answer)) } else { Ok(answer) }
+}
+
 /// Whether a change was made, refused, or is in doubt.
 fn settled(write: &Write<'_>, answer: Answer) -> Result<Answer, RequestError> {
     let target = target(&write.method, write.path);
@@ -334,6 +339,7 @@ fn is_passing(error: &RequestError) -> bool {
             | RequestError::Broken { .. }
             | RequestError::TimedOut { .. }
             | RequestError::NotJson { .. }
+            | RequestError::Refused { status: 401, .. }
     )
 }
 

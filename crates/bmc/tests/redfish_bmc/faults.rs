@@ -19,6 +19,13 @@ async fn a_single_401_is_met_with_one_new_login() {
 }
 
 #[tokio::test]
+async fn a_read_survives_a_bmc_that_refuses_three_good_logins_in_a_row() {
+    let rig = Rig::powered_on(limits()).await;
+    rig.faults(|faults| faults.unauthorized = Chance::next(3));
+    assert_eq!(rig.bmc.power_state().await.unwrap(), PowerState::On);
+}
+
+#[tokio::test]
 async fn a_401_to_a_restart_does_not_restart_twice() {
     let rig = Rig::powered_on(limits()).await;
     rig.faults(|faults| faults.unauthorized = Chance::next(1).on(Calls::Writes));
