@@ -14,6 +14,9 @@ use std::time::Duration;
 pub(crate) const USUAL_LIMIT: usize = 2 << 20;
 /// The limit of `apply`: ten thousand machines at one kilobyte, and half as much again.
 pub(crate) const APPLY_LIMIT: usize = 16 << 20;
+/// The deepest nesting of a JSON body: an inventory has 4 levels, a workflow 7. What is kept is nested deeper in
+/// what is answered, and readers of JSON commonly stop at 128.
+const MAX_DEPTH: usize = 32;
 /// How long a client may take to send a JSON body.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -48,6 +51,9 @@ impl<S: Sync, T: DeserializeOwned, const LIMIT: usize> FromRequest<S> for Json<T
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    if is_too_deep(body) {
+        return Err(ApiError::Malformed { detail: format!("it is nested more than {MAX_DEPTH} deep") });
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let pointer = pointer_of(error.path());
@@ -61,6 +67,25 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     Ok(value)
 }
 
+fn is_too_deep(body: &[u8]) -> bool {
+    let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
+    for byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            _ if in_text => {}
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return true;
+        }
+    }
+    false
+}
+
 fn pointer_of(path: &Path) -> String {
     let segments = path.iter().filter_map(|segment| match segment {
         Segment::Seq { index } => Some(format!("/{index}")),
@@ -68,4 +93,23 @@ fn pointer_of(path: &Path) -> String {
         Segment::Enum { .. } | Segment::Unknown => None,
     });
     segments.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    #[test]
+    fn nesting_that_no_reader_would_bear_is_refused() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(parse::<Value>(nested(MAX_DEPTH).as_bytes()).is_ok());
+        assert!(matches!(parse::<Value>(nested(MAX_DEPTH + 1).as_bytes()), Err(ApiError::Malformed { .. })));
+    }
+
+    #[test]
+    fn brackets_within_texts_are_no_nesting() {
+        let text = serde_json::json!({"text": format!("\"{}\\", "[".repeat(100)), "next": []});
+        assert_eq!(parse::<Value>(text.to_string().as_bytes()).unwrap(), text);
+    }
 }

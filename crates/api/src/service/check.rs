@@ -60,8 +60,8 @@ fn check_mac(pointer: &str, mac: MacAddr) -> Option<Wrong> {
 impl Check for BmcSpec {
     fn check(&self, _: &CheckStep) -> Vec<Wrong> {
         let mut wrongs = Vec::new();
-        if !matches!(self.url.scheme(), "https" | "http") {
-            wrongs.push(wrong("/url", "the URL must begin with https:// or http://"));
+        if self.url.scheme() != "https" {
+            wrongs.push(wrong("/url", "the URL must begin with https://, which keeps the login secret"));
         }
         if !self.url.username().is_empty() || self.url.password().is_some() {
             wrongs.push(wrong("/url", "credentials belong into username and password, not into the URL"));
