@@ -7,8 +7,9 @@ mod boot_backend;
 mod clock;
 mod config;
 mod first_start;
+mod http;
 mod server;
 mod site;
 
 pub use config::{Config, ConfigError, DhcpConfig};
-pub use server::{Server, StartError};
+pub use server::{Server, StartError, Surroundings};

@@ -4,6 +4,7 @@ use crate::boot_backend::StoredBoot;
 use crate::clock::{SystemChance, SystemClock};
 use crate::config::Config;
 use crate::first_start::first_token;
+use crate::http::{self, Patience};
 use crate::site::{Site, SiteError};
 use api::App;
 use artifact::ImageFolder;
@@ -27,6 +28,20 @@ use workflow::{Engine, EngineOptions};
 
 /// The largest image that may be uploaded: a disk of 1 TiB, unpacked.
 const IMAGE_LIMIT_BYTES: u64 = 1 << 40;
+
+/// What a server finds around it; a test brings its own.
+pub struct Surroundings {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// The limits kept with each BMC.
+    pub bmc_limits: Limits,
+}
+
+impl Default for Surroundings {
+    fn default() -> Self {
+        Self { clock: Arc::new(SystemClock), bmc_limits: Limits::default() }
+    }
+}
 
 /// A running server.
 pub struct Server {
@@ -88,17 +103,22 @@ impl From<SiteError> for StartError {
 impl Server {
     /// Opens the store and the sockets and starts every part.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        Self::start_with(config, |store| store).await
+        Self::start_with(config, Surroundings::default(), |store| store).await
     }
 
-    /// As [`Server::start`], with the engine's view of the store wrapped: a test crashes it there.
-    pub async fn start_with<S: RunStore>(config: Config, wrap: impl FnOnce(Store) -> S) -> Result<Self, StartError> {
+    /// As [`Server::start`], in other surroundings, and with the engine's view of the store wrapped: a test crashes
+    /// it there.
+    pub async fn start_with<S: RunStore>(
+        config: Config,
+        surroundings: Surroundings,
+        wrap: impl FnOnce(Store) -> S,
+    ) -> Result<Self, StartError> {
+        let Surroundings { clock, bmc_limits } = surroundings;
         let folder = |path: PathBuf| {
             std::fs::create_dir_all(&path).map_err(|source| StartError::Folder { path: path.clone(), source })?;
             Ok::<_, StartError>(path)
         };
         let data = folder(config.data.clone())?;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let key = EncryptionKey::load_or_create(&data.join("secret.key"))?;
         let path = data.join("slipway.db");
         let store = Store::open(StoreOptions { path, key, clock: Arc::clone(&clock) }).await?;
@@ -150,11 +170,13 @@ impl Server {
         };
         api::refresh_image_statuses(&app).await?;
         let router = api::router(app).merge(web::router()).merge(netboot.http_routes());
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        let stopped = stop.clone().cancelled_owned();
-        tasks.spawn(async move { axum::serve(listener, service).with_graceful_shutdown(stopped).await });
+        let http_stop = stop.clone();
+        tasks.spawn(async move {
+            http::serve(listener, router, Patience::default(), http_stop).await;
+            Ok(())
+        });
 
-        let catalogue = Arc::new(StepCatalogue::new(store.clone(), BmcPool::new(Limits::default())));
+        let catalogue = Arc::new(StepCatalogue::new(store.clone(), BmcPool::new(bmc_limits)));
         let options = EngineOptions {
             lease: SignedDuration::try_from(config.engine_lease.0).unwrap_or(SignedDuration::MAX),
             slots: config.engine_slots,

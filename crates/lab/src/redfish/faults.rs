@@ -1,6 +1,8 @@
 //! The levers: how the BMC misbehaves, changeable while it runs.
 
 use http::Method;
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
 use std::time::Duration;
 
 /// Which requests a lever works on.
@@ -42,7 +44,7 @@ impl Chance {
         Self { calls, ..self }
     }
 
-    fn strikes(&mut self, kind: Calls) -> bool {
+    fn strikes(&mut self, kind: Calls, dice: &mut Dice) -> bool {
         if self.calls != Calls::All && self.calls != kind {
             return false;
         }
@@ -50,7 +52,24 @@ impl Chance {
             self.next -= 1;
             return true;
         }
-        self.probability > 0.0 && rand::random::<f64>() < self.probability
+        self.probability > 0.0 && dice.0.random::<f64>() < self.probability
+    }
+}
+
+/// Where chance comes from: the same seed gives the same luck, call for call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dice(StdRng);
+
+impl Dice {
+    /// Dice that fall as `seed` says.
+    pub fn seeded(seed: u64) -> Self {
+        Self(StdRng::seed_from_u64(seed))
+    }
+}
+
+impl Default for Dice {
+    fn default() -> Self {
+        Self(StdRng::from_os_rng())
     }
 }
 
@@ -70,6 +89,8 @@ pub enum Hostile {
 /// All levers. The default is a BMC without a fault.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Faults {
+    /// What probabilities are thrown with.
+    pub dice: Dice,
     /// Every answer takes this much longer.
     pub delay: Duration,
     /// The connection is closed before the request has any effect.
@@ -122,15 +143,16 @@ impl Faults {
             _ if is_login => Calls::All,
             _ => Calls::Writes,
         };
+        let dice = &mut self.dice;
         Verdict {
             delay: self.delay,
-            drop_before: self.drops_connection.strikes(kind),
-            drop_after: self.loses_answer.strikes(kind),
-            server_error: self.server_error.strikes(kind),
-            unauthorized: !is_login && self.unauthorized.strikes(kind),
-            garbage: self.garbage.strikes(kind),
-            truncated: self.truncated.strikes(kind),
-            forget: kind == Calls::Writes && self.forgets.strikes(kind),
+            drop_before: self.drops_connection.strikes(kind, dice),
+            drop_after: self.loses_answer.strikes(kind, dice),
+            server_error: self.server_error.strikes(kind, dice),
+            unauthorized: !is_login && self.unauthorized.strikes(kind, dice),
+            garbage: self.garbage.strikes(kind, dice),
+            truncated: self.truncated.strikes(kind, dice),
+            forget: kind == Calls::Writes && self.forgets.strikes(kind, dice),
             hostile: self.hostile,
         }
     }

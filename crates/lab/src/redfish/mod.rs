@@ -20,5 +20,5 @@ mod state;
 mod tls;
 pub mod tree;
 
-pub use faults::{Calls, Chance, Faults, Hostile};
+pub use faults::{Calls, Chance, Dice, Faults, Hostile};
 pub use simulator::{BmcOptions, BmcSimulator, Firmware, StartError};

@@ -10,13 +10,13 @@ use lab::power::PowerBackend;
 use lab::redfish::{BmcOptions, BmcSimulator, Firmware as BmcFirmware};
 use lab::simulated::{Deeds, SimulatedMachine, SimulatedSpec};
 use serde_json::json;
-use server::{Config, Server};
+use server::{Config, Server, Surroundings};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use store::Store;
 use tempfile::TempDir;
 use tokio::sync::{Notify, oneshot, watch};
@@ -27,7 +27,7 @@ use url::Url;
 use uuid::Uuid;
 use wire::{ApplyFile, Machine, RunView};
 use workflow::OperatorCommand;
-use workflow::ports::{Claimed, Commit, CommitError, Lease, RunStore};
+use workflow::ports::{Claimed, Clock, Commit, CommitError, Lease, RunStore};
 
 /// Far longer than any of it takes; a test that reaches it has hung.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -44,6 +44,57 @@ pub(crate) enum Crash {
     Before(usize),
     /// Right after it, before anybody is told.
     After(usize),
+}
+
+/// How fast a server's time goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// As ours.
+    Real,
+    /// [`SPEED`] times ours: pauses between tries, and what is granted to a BMC, are over sooner.
+    Fast,
+}
+
+const SPEED: u32 = 20;
+
+/// A clock that goes [`SPEED`] times as fast, from now on.
+struct FastClock {
+    began: Timestamp,
+    since: Instant,
+}
+
+#[async_trait]
+impl Clock for FastClock {
+    fn now(&self) -> Timestamp {
+        self.began + self.since.elapsed() * SPEED
+    }
+
+    async fn sleep_until(&self, at: Timestamp) {
+        let wait = Duration::try_from(at.duration_since(self.now())).unwrap_or_default();
+        tokio::time::sleep(wait / SPEED).await;
+    }
+}
+
+fn surroundings(pace: Pace) -> Surroundings {
+    if pace == Pace::Real {
+        return Surroundings::default();
+    }
+    let usual = Limits::default();
+    let requests = redfish::Options {
+        first_backoff: usual.requests.first_backoff / SPEED,
+        max_backoff: usual.requests.max_backoff / SPEED,
+        task_poll: usual.requests.task_poll / SPEED,
+        ..usual.requests
+    };
+    let bmc_limits = Limits {
+        settle: usual.settle / SPEED,
+        look_every: usual.look_every / SPEED,
+        first_rest: usual.first_rest / SPEED,
+        longest_rest: usual.longest_rest / SPEED,
+        requests,
+        ..usual
+    };
+    Surroundings { clock: Arc::new(FastClock { began: Timestamp::now(), since: Instant::now() }), bmc_limits }
 }
 
 /// The engine's view of the store, which stops for ever at the crash.
@@ -115,6 +166,11 @@ pub(crate) struct Rig {
 impl Rig {
     /// A server that will crash as told, a declared site, and a machine that is off.
     pub(crate) async fn start(crash: Crash) -> Self {
+        Self::start_at(Pace::Real, crash).await
+    }
+
+    /// The same, in a time of its own.
+    pub(crate) async fn start_at(pace: Pace, crash: Crash) -> Self {
         rustls::crypto::ring::default_provider().install_default().ok();
         let folder = tempfile::tempdir().unwrap();
         for name in ["loaders", "boot"] {
@@ -125,7 +181,7 @@ impl Rig {
         }
         let address = free_address();
         let (commits, crashed) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
-        let (server, token) = start_server(folder.path(), address, crash, &commits, &crashed).await;
+        let (server, token) = start_server(folder.path(), address, pace, crash, &commits, &crashed).await;
         let spec = SimulatedSpec {
             name: "m1".to_owned(),
             mac: MAC,
@@ -223,7 +279,8 @@ impl Rig {
     /// Kills the server where it stands, and starts it again.
     pub(crate) async fn restart(&mut self, crash: Crash) {
         drop(self.server.take());
-        let (server, _) = start_server(self.folder.path(), self.address, crash, &self.commits, &self.crashed).await;
+        let (folder, address) = (self.folder.path(), self.address);
+        let (server, _) = start_server(folder, address, Pace::Real, crash, &self.commits, &self.crashed).await;
         self.server = Some(server);
     }
 
@@ -276,6 +333,7 @@ fn free_address() -> SocketAddr {
 async fn start_server(
     folder: &Path,
     address: SocketAddr,
+    pace: Pace,
     crash: Crash,
     commits: &Arc<AtomicUsize>,
     crashed: &Arc<Notify>,
@@ -293,7 +351,7 @@ async fn start_server(
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let serving = async move {
             let wrap = |store| CrashingStore { store, crash, commits, crashed };
-            let server = Server::start_with(config, wrap).await.unwrap();
+            let server = Server::start_with(config, surroundings(pace), wrap).await.unwrap();
             started.send(server.first_token().cloned()).unwrap();
             server.run_until(std::future::pending()).await.unwrap();
         };
