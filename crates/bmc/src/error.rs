@@ -43,6 +43,14 @@ pub enum BmcError {
         /// What is shown.
         found: String,
     },
+    /// The BMC took the change, and whether it was made could not be read.
+    #[error("the BMC was asked for {change}, and looking for it failed")]
+    Unproven {
+        /// What was changed.
+        change: &'static str,
+        /// Why it could not be read.
+        source: Box<BmcError>,
+    },
     /// The machine's BIOS has no such attributes.
     #[error("the BIOS has no attribute {}", names.join(", "))]
     NoSuchAttribute {
@@ -68,6 +76,7 @@ impl BmcError {
             Self::Task(TaskError::Unfinished { .. }) | Self::OutOfTime { .. } => ErrorClass::Timeout,
             Self::Resting { .. } => ErrorClass::Network,
             Self::NotApplied { .. } => ErrorClass::Transient,
+            Self::Unproven { source, .. } => source.class(),
         }
     }
 
@@ -80,6 +89,7 @@ impl BmcError {
             Self::Write(WriteError::Request(RequestError::UnknownEffect { .. }))
                 | Self::Task(TaskError::Vanished { .. } | TaskError::Unfinished { .. })
                 | Self::OutOfTime { .. }
+                | Self::Unproven { .. }
         )
     }
 

@@ -166,7 +166,15 @@ impl Transport {
 
     async fn renew(&self, refused: &Arc<Login>) -> Result<Arc<Login>, RequestError> {
         self.sessions.forget(refused).await;
-        self.sessions.current(self).await
+        let login = self.sessions.current(self).await?;
+        // A BMC has few sessions. One that it refused in a mood would keep its place until it expires.
+        if let Login::Session { location: Some(location), .. } = refused.as_ref() {
+            let write = Write { method: Method::DELETE, path: location, body: None, if_match: None };
+            if let Err(error) = self.exchange(&write, Some(&login)).await {
+                tracing::debug!(%error, "refused BMC session could not be ended and is left to expire");
+            }
+        }
+        Ok(login)
     }
 
     async fn send_change(&self, write: &Write<'_>, login: &Login) -> Result<Answer, RequestError> {

@@ -75,27 +75,46 @@ async fn restart(bmc: &Connection, kind: ResetType) -> Result<How, BmcError> {
         return bring_about(bmc, &ON).await;
     }
     let sent = bmc.service.reset(&before, &[kind]).await.map_err(BmcError::from);
-    if let Ok(Effect::Task(task)) = &sent {
-        wait_for_task(bmc, task).await?;
+    let unknown = match sent {
+        Err(error) if !error.effect_is_unknown() => return Err(error),
+        Err(error) => Some(error),
+        Ok(Effect::Task(task)) => {
+            wait_for_task(bmc, &task).await.map_err(unproven)?;
+            None
+        }
+        Ok(Effect::Done | Effect::Accepted) => None,
+    };
+    if unknown.is_none() && !quirks_of(&before).proves_resets() {
+        return wait_until_on(bmc).await.map_err(unproven);
     }
-    match sent {
-        Ok(_) if !quirks_of(&before).proves_resets() => wait_until_on(bmc).await,
-        Ok(_) => wait_for_proof(bmc, &before, None).await,
-        Err(error) if error.effect_is_unknown() => wait_for_proof(bmc, &before, Some(error)).await,
-        Err(error) => Err(error),
+    wait_for_proof(bmc, &before, unknown).await
+}
+
+/// Says of an error that came after the restart was sent that the restart may have happened.
+fn unproven(error: BmcError) -> BmcError {
+    match error {
+        BmcError::NotApplied { .. } => error,
+        error if error.effect_is_unknown() => error,
+        error => BmcError::Unproven { change: "a restart", source: Box::new(error) },
     }
 }
 
 /// Looks for a sign of the restart. Without one, the reset did not happen, if this BMC is known to tell;
-/// else `unknown` stays unknown.
+/// else `unknown` stays unknown. A look that fails says nothing; only when the last one fails is that the answer.
 async fn wait_for_proof(bmc: &Connection, before: &System, unknown: Option<BmcError>) -> Result<How, BmcError> {
     let looks = Looks::new(bmc.limits.settle, bmc.limits.look_every);
     loop {
-        let now = bmc.system().await?;
-        if now.last_reset().is_some() && now.last_reset() != before.last_reset() {
-            return wait_until_on(bmc).await;
-        }
+        let failure = match bmc.system().await {
+            Ok(now) if now.last_reset().is_some() && now.last_reset() != before.last_reset() => {
+                return wait_until_on(bmc).await.map_err(unproven);
+            }
+            Ok(_) => None,
+            Err(error) => Some(error),
+        };
         if !looks.another().await {
+            if let Some(error) = failure {
+                return Err(unproven(error.into()));
+            }
             break;
         }
     }

@@ -26,6 +26,32 @@ async fn a_read_survives_a_bmc_that_refuses_three_good_logins_in_a_row() {
 }
 
 #[tokio::test]
+async fn refused_logins_do_not_use_up_the_sessions() {
+    let rig = Rig::powered_on(limits()).await;
+    for _ in 0..20 {
+        rig.faults(|faults| faults.unauthorized = Chance::next(1).on(Calls::Reads));
+        rig.bmc.power_state().await.unwrap();
+    }
+    assert!(rig.simulator.session_count() <= 2, "{} sessions", rig.simulator.session_count());
+}
+
+#[tokio::test]
+async fn a_restart_whose_proof_cannot_be_read_may_have_happened() {
+    let limits = Limits { settle: Duration::from_millis(20), ..limits() };
+    let rig = Rig::powered_on(limits).await;
+    rig.faults(|faults| faults.loses_answer = Chance::next(1).on(Calls::Writes));
+    let (error, ()) = tokio::join!(rig.bmc.power(PowerAction::ForceRestart), async {
+        while rig.boots().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        rig.faults(|faults| faults.drops_connection = Chance::probability(1.0));
+    });
+    let error = error.unwrap_err();
+    assert!(error.effect_is_unknown(), "{}", chain(&error));
+    assert_eq!(error.class(), ErrorClass::Network);
+}
+
+#[tokio::test]
 async fn a_401_to_a_restart_does_not_restart_twice() {
     let rig = Rig::powered_on(limits()).await;
     rig.faults(|faults| faults.unauthorized = Chance::next(1).on(Calls::Writes));
