@@ -66,13 +66,15 @@ pub(crate) async fn bring_about(bmc: &Connection, change: &dyn Change) -> Result
 }
 
 /// Looks until the change shows, or the time for it is over. That time begins when no task works on it any more.
+/// A look that fails says nothing; only when the last one fails is that the answer.
 async fn wait_until_shown(bmc: &Connection, change: &dyn Change, task: Option<&str>) -> Result<Found, BmcError> {
     let mut looks = Looks::new(bmc.limits.settle, bmc.limits.look_every);
     let mut working = task;
     loop {
-        let found = match change.look(bmc).await? {
-            Found::AsWanted => return Ok(Found::AsWanted),
-            Found::Instead(found) => found,
+        let found = match change.look(bmc).await {
+            Ok(Found::AsWanted) => return Ok(Found::AsWanted),
+            Err(error) if !error.class().is_worth_retrying() => return Err(error),
+            instead => instead,
         };
         if let Some(task) = working {
             if is_working(bmc, task).await? {
@@ -82,7 +84,7 @@ async fn wait_until_shown(bmc: &Connection, change: &dyn Change, task: Option<&s
                 looks = Looks::new(bmc.limits.settle, bmc.limits.look_every);
             }
         } else if !looks.another().await {
-            return Ok(Found::Instead(found));
+            return found;
         }
     }
 }

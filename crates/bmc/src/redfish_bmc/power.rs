@@ -5,7 +5,7 @@ use crate::change::{Change, Found, bring_about, wait_for_task};
 use crate::looks::Looks;
 use crate::{BmcError, PowerAction, PowerState};
 use async_trait::async_trait;
-use redfish::{Effect, ResetType, System};
+use redfish::{Effect, ResetType, System, TaskError};
 use types::How;
 
 /// Carries out `action`.
@@ -74,8 +74,17 @@ async fn restart(bmc: &Connection, kind: ResetType) -> Result<How, BmcError> {
     if before.power_state() == PowerState::Off {
         return bring_about(bmc, &ON).await;
     }
-    let sent = bmc.service.reset(&before, &[kind]).await.map_err(BmcError::from);
-    let unknown = match sent {
+    if ask_to_restart(bmc, &before, kind).await? {
+        return wait_until_on(bmc).await.map_err(unproven);
+    }
+    let found = before.last_reset().unwrap_or("none").to_owned();
+    Err(BmcError::NotApplied { change: "a restart", wanted: "now".to_owned(), found })
+}
+
+/// Asks for the restart. False when it provably did not happen.
+async fn ask_to_restart(bmc: &Connection, before: &System, kind: ResetType) -> Result<bool, BmcError> {
+    let proves_resets = quirks_of(before).proves_resets();
+    let unknown = match bmc.service.reset(before, &[kind]).await.map_err(BmcError::from) {
         Err(error) if !error.effect_is_unknown() => return Err(error),
         Err(error) => Some(error),
         Ok(Effect::Task(task)) => {
@@ -84,47 +93,36 @@ async fn restart(bmc: &Connection, kind: ResetType) -> Result<How, BmcError> {
         }
         Ok(Effect::Done | Effect::Accepted) => None,
     };
-    if unknown.is_none() && !quirks_of(&before).proves_resets() {
-        return wait_until_on(bmc).await.map_err(unproven);
+    if unknown.is_none() && !proves_resets {
+        return Ok(true);
     }
-    wait_for_proof(bmc, &before, unknown).await
+    match unknown {
+        _ if find_proof(bmc, before).await? => Ok(true),
+        Some(error) if !proves_resets => Err(error),
+        Some(_) | None => Ok(false),
+    }
+}
+
+/// Looks for a sign of the restart. A look that fails says nothing; only when the last one fails is that the answer.
+async fn find_proof(bmc: &Connection, before: &System) -> Result<bool, BmcError> {
+    let looks = Looks::new(bmc.limits.settle, bmc.limits.look_every);
+    loop {
+        let look = bmc.system().await;
+        if look.as_ref().is_ok_and(|now| now.last_reset().is_some() && now.last_reset() != before.last_reset()) {
+            return Ok(true);
+        }
+        if !looks.another().await {
+            return look.map(|_| false).map_err(|error| unproven(error.into()));
+        }
+    }
 }
 
 /// Says of an error that came after the restart was sent that the restart may have happened.
 fn unproven(error: BmcError) -> BmcError {
     match error {
-        BmcError::NotApplied { .. } => error,
+        BmcError::NotApplied { .. } | BmcError::Task(TaskError::Failed { .. }) => error,
         error if error.effect_is_unknown() => error,
         error => BmcError::Unproven { change: "a restart", source: Box::new(error) },
-    }
-}
-
-/// Looks for a sign of the restart. Without one, the reset did not happen, if this BMC is known to tell;
-/// else `unknown` stays unknown. A look that fails says nothing; only when the last one fails is that the answer.
-async fn wait_for_proof(bmc: &Connection, before: &System, unknown: Option<BmcError>) -> Result<How, BmcError> {
-    let looks = Looks::new(bmc.limits.settle, bmc.limits.look_every);
-    loop {
-        let failure = match bmc.system().await {
-            Ok(now) if now.last_reset().is_some() && now.last_reset() != before.last_reset() => {
-                return wait_until_on(bmc).await.map_err(unproven);
-            }
-            Ok(_) => None,
-            Err(error) => Some(error),
-        };
-        if !looks.another().await {
-            if let Some(error) = failure {
-                return Err(unproven(error.into()));
-            }
-            break;
-        }
-    }
-    match unknown {
-        Some(error) if !quirks_of(before).proves_resets() => Err(error),
-        Some(_) | None => Err(BmcError::NotApplied {
-            change: "a restart",
-            wanted: "now".to_owned(),
-            found: before.last_reset().unwrap_or("none").to_owned(),
-        }),
     }
 }
 
