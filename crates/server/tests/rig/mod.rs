@@ -284,6 +284,18 @@ impl Rig {
         self.server = Some(server);
     }
 
+    /// This run, once it has ended; as it stands when that takes far too long.
+    pub(crate) async fn run_ended(&self, run: RunId) -> RunView {
+        let client = self.client();
+        let watching = async {
+            let query = EventQuery { run: Some(run), after: Some(0), ..EventQuery::default() };
+            let mut events = client.follow(query);
+            while !["run.succeeded", "run.failed", "run.cancelled"].contains(&&*events.next().await.unwrap().kind) {}
+        };
+        tokio::time::timeout(LIMIT, watching).await.ok();
+        client.run(run).await.unwrap()
+    }
+
     /// The machine's only run, once it has ended; as it stands when that takes far too long.
     pub(crate) async fn ended(&self) -> RunView {
         let client = self.client();
