@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use types::Params;
+use types::event::Event;
 
 /// Parts of a parameter's name by which its value is taken for a secret.
 const SECRET_NAMES: [&str; 5] = ["password", "passwd", "secret", "token", "private_key"];
@@ -12,6 +13,12 @@ pub(crate) fn redact(params: &mut Params) {
     for (name, value) in params {
         redact_value(name, value);
     }
+}
+
+/// The same in an entry of the history: a run's beginning tells its parameters, a step's arguments may hold others.
+pub(crate) fn redact_event(mut event: Event) -> Event {
+    redact_value("", &mut event.data);
+    event
 }
 
 fn redact_value(name: &str, value: &mut Value) {

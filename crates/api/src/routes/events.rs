@@ -5,6 +5,7 @@ use crate::auth::User;
 use crate::body::Json;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::Query;
+use crate::redact::redact_event;
 use crate::service::{find, object};
 use axum::extract::State;
 use axum::response::sse::{self, KeepAlive, Sse};
@@ -82,7 +83,7 @@ pub(crate) async fn list(
         filter.before = filter.before.or(Some(u64::MAX));
     }
     let limit = object::limit(query.limit);
-    let items = app.store.events(&filter, limit).await?;
+    let items: Vec<Event> = app.store.events(&filter, limit).await?.into_iter().map(redact_event).collect();
     let next = items.last().filter(|_| items.len() == limit).map(|last| last.seq.to_string());
     Ok(Json(Page { items, next }))
 }
@@ -168,7 +169,7 @@ impl Follower {
         let last = events.last().map_or(seen, |last| last.seq);
         // Entries that are not wanted are passed over for good, so that the wait is for what is new.
         self.filter.after = Some(if read_all { last.max(upto) } else { last });
-        self.ready.extend(events);
+        self.ready.extend(events.into_iter().map(redact_event));
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Runs over REST. The engine is played by the rig.
 
 use crate::rig::{Rig, code, image_yaml, nobody, refusal, start};
+use futures_util::StreamExt as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 use types::{ErrorClass, How, Timestamp};
@@ -103,6 +104,12 @@ async fn a_runs_parameters_are_stronger_than_its_machines_and_secrets_are_hidden
     assert_eq!(shown, json!({"role": "compute", "zone": "a", "root_password": "[secret]"}));
     let stored = rig.app.store.run(run.id).await.unwrap().unwrap();
     assert_eq!(stored.params["root_password"], "hunter2");
+    let history = rig.request(Method::GET, "/api/v1/events?after=0").send().await.unwrap().text().await.unwrap();
+    assert!(history.contains("run.created") && !history.contains("hunter2"), "{history}");
+    let stream = rig.request(Method::GET, "/api/v1/events/stream?after=0&kind=run.created").send().await.unwrap();
+    let told = stream.bytes_stream().next().await.unwrap().unwrap();
+    let told = String::from_utf8_lossy(&told);
+    assert!(told.contains("[secret]") && !told.contains("hunter2"), "{told}");
 }
 
 #[tokio::test]
