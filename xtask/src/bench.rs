@@ -10,8 +10,8 @@ const MEASURED: &[&str] = &["netboot", "store"];
 pub(crate) fn run() -> Result<()> {
     for package in MEASURED {
         println!("== {package}");
-        // Benches only: a library's own tests would be run by `cargo bench` too.
-        command::show(cargo::command().args(["bench", "--quiet", "--package", package, "--benches"]))?;
+        // By name: `--benches` would run a library's own tests too.
+        command::show(cargo::command().args(["bench", "--quiet", "--package", package, "--bench", "*"]))?;
     }
     Ok(())
 }
