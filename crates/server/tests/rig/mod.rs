@@ -284,6 +284,14 @@ impl Rig {
         self.server = Some(server);
     }
 
+    /// Stops the server as SIGTERM does.
+    pub(crate) fn stop(&mut self) {
+        if let Some(kill) = self.server.as_mut().and_then(|server| server.kill.take()) {
+            kill.send(()).ok();
+        }
+        drop(self.server.take());
+    }
+
     /// This run, once it has ended; as it stands when that takes far too long.
     pub(crate) async fn run_ended(&self, run: RunId) -> RunView {
         let client = self.client();
@@ -323,6 +331,7 @@ impl Rig {
 
 /// A server in a runtime and thread of its own. Dropping it kills the server between two awaits.
 struct ServerThread {
+    /// Something sent stops the server instead.
     kill: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -361,16 +370,23 @@ async fn start_server(
     let (commits, crashed) = (Arc::clone(commits), Arc::clone(crashed));
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let stop = Arc::new(Notify::new());
+        let stopped = Arc::clone(&stop);
         let serving = async move {
             let wrap = |store| CrashingStore { store, crash, commits, crashed };
             let server = Server::start_with(config, surroundings(pace), wrap).await.unwrap();
             started.send(server.first_token().cloned()).unwrap();
-            server.run_until(std::future::pending()).await.unwrap();
+            server.run_until(stopped.notified()).await.unwrap();
         };
         runtime.block_on(async {
-            tokio::select! {
-                () = serving => {}
-                _ = killed => {}
+            let mut serving = std::pin::pin!(serving);
+            let killed = tokio::select! {
+                () = &mut serving => return,
+                killed = killed => killed,
+            };
+            if killed.is_ok() {
+                stop.notify_one();
+                serving.await;
             }
         });
         runtime.shutdown_background();
