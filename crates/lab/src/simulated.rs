@@ -137,8 +137,15 @@ impl SimulatedMachine {
     }
 
     async fn run_agent(&self, boot_id: Uuid) {
+        // A machine reads its configuration once, with its boot files; the token in it is good until it is used.
+        let config = loop {
+            match self.fetch_config().await {
+                Ok(config) => break config,
+                Err(_) => tokio::time::sleep(RETRY_PAUSE).await,
+            }
+        };
         let registered = loop {
-            match self.register(boot_id).await {
+            match self.register(boot_id, &config).await {
                 Ok(registered) => break registered,
                 Err(_) => tokio::time::sleep(RETRY_PAUSE).await,
             }
@@ -160,12 +167,15 @@ impl SimulatedMachine {
         }
     }
 
-    async fn register(&self, boot_id: Uuid) -> Result<Registered, BootError> {
+    async fn fetch_config(&self) -> Result<AgentConfig, BootError> {
         let archive = self.fetch(&format!("boot/{}/agent.cpio", self.spec.mac.dashed())).await?;
-        let config: AgentConfig = agent_config(&archive).ok_or(BootError::Refused)?;
+        agent_config(&archive).ok_or(BootError::Refused)
+    }
+
+    async fn register(&self, boot_id: Uuid, config: &AgentConfig) -> Result<Registered, BootError> {
         let registration = Registration {
             boot_id,
-            env: config.env,
+            env: config.env.clone(),
             firmware: self.spec.firmware,
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
             inventory: self.inventory(),

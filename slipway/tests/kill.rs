@@ -1,0 +1,165 @@
+//! `kill -9` of the server's process at random moments of a run: the run ends as it would have, and nothing that
+//! must not be repeated is repeated.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use client::{Client, RunQuery};
+use lab::power::{BootPlan, BootSource, PowerBackend};
+use lab::redfish::{BmcOptions, BmcSimulator, Firmware as BmcFirmware};
+use lab::simulated::{SimulatedMachine, SimulatedSpec};
+use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use types::machine::Firmware;
+use types::{Digest, MacAddr, Secret};
+use uuid::Uuid;
+use wire::{ApplyFile, RunView};
+use workflow::RunState;
+
+/// Far longer than any of it takes.
+const LIMIT: Duration = Duration::from_secs(60);
+/// Times that the server is killed, each in a run of its own.
+const KILLS: u64 = 20;
+/// Runs side by side: more only wait for each other on two cores.
+const SIDE_BY_SIDE: u64 = 4;
+/// What stands for a disk image.
+const IMAGE: &[u8] = b"the bytes of a disk";
+
+/// A run in one of these changes no more.
+const ENDED: [RunState; 3] = [RunState::Succeeded, RunState::Failed, RunState::Cancelled];
+
+/// A server's process, which is killed when dropped.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+/// Starts the server and waits until it serves. At its first start it tells the token.
+fn start_server(folder: &Path) -> (Server, Value) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_slipway"));
+    command.args(["serve", "--announce", "json", "--config"]).arg(folder.join("slipway.yaml"));
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    (Server(child), serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}")))
+}
+
+fn free_address() -> SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+async fn declare_site(client: &Client, folder: &Path, bmc: &BmcSimulator, password: &Secret) {
+    let documents = [
+        json!({
+            "kind": "Subnet", "name": "rack", "cidr": "127.0.0.0/8", "unknown": "discover",
+            "discovery_workflow": "default",
+            "params": {"image": "disk", "bios_attributes": {"SriovGlobalEnable": "Enabled"}},
+        }),
+        json!({
+            "kind": "Image", "name": "disk", "format": "raw", "digest": Digest::of(IMAGE),
+            "disk_size_bytes": IMAGE.len(),
+        }),
+        json!({
+            "kind": "Bmc", "name": "m1-bmc", "url": bmc.url(), "username": "admin",
+            "password": password.expose(), "certificate": bmc.certificate_digest(),
+        }),
+    ];
+    let text = documents.iter().map(|document| format!("---\n{document}\n")).collect();
+    client.apply(vec![ApplyFile { file: "site.yaml".to_owned(), text }], false).await.unwrap();
+    let image = folder.join("disk.raw");
+    std::fs::write(&image, IMAGE).unwrap();
+    client.upload_image("disk", &image, |_| {}).await.unwrap();
+}
+
+/// The machine's only run, once it has ended; as it stands when that takes far too long.
+async fn ended(client: &Client) -> Option<RunView> {
+    let started = Instant::now();
+    let mut last = None;
+    while started.elapsed() < LIMIT {
+        if let Ok(page) = client.list_runs(&RunQuery::default()).await {
+            last = page.items.into_iter().next();
+            if last.as_ref().is_some_and(|run: &RunView| ENDED.contains(&run.state)) {
+                break;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    last
+}
+
+/// Kills the server `pause` after the machine was switched on. What differs from an undisturbed run, if anything.
+async fn kill_after(pause: Duration) -> Option<String> {
+    let folder = TempDir::new().unwrap();
+    let boot = folder.path().join("boot");
+    std::fs::create_dir(&boot).unwrap();
+    for name in ["vmlinuz", "initrd.zst"] {
+        std::fs::write(boot.join(name), name).unwrap();
+    }
+    let address = free_address();
+    let config = json!({
+        "data": folder.path().join("data"), "listen": address, "boot": {"loaders": boot, "maintenance_os": boot},
+        "engine": {"lease": "10s"},
+    });
+    std::fs::write(folder.path().join("slipway.yaml"), config.to_string()).unwrap();
+    let (server, announced) = start_server(folder.path());
+    let token = Secret::new(announced["token"].as_str().unwrap());
+    let client = Client::new(announced["url"].as_str().unwrap().parse().unwrap(), &token).unwrap();
+    let uuid = Uuid::from_u128(0x1001);
+    let spec = SimulatedSpec {
+        name: "m1".to_owned(),
+        mac: MacAddr([0x52, 0x54, 0, 0, 0, 1]),
+        uuid,
+        firmware: Firmware::Uefi,
+        server: format!("http://{address}/").parse().unwrap(),
+    };
+    let machine = SimulatedMachine::new(spec, reqwest::Client::new());
+    let password = Secret::new("bmc-password");
+    let bmc = BmcSimulator::start(BmcOptions {
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        name: "m1".to_owned(),
+        uuid,
+        serial: "m1".to_owned(),
+        model: "Simulated".to_owned(),
+        firmware: BmcFirmware::Uefi,
+        username: "admin".to_owned(),
+        password: password.clone(),
+        backend: Arc::clone(&machine) as Arc<dyn PowerBackend>,
+    })
+    .await
+    .unwrap();
+    declare_site(&client, folder.path(), &bmc, &password).await;
+    // The boot path reads a changed site within milliseconds, which is later than at once.
+    let script = format!("http://{address}/boot/52-54-00-00-00-01/script.ipxe");
+    while !reqwest::get(&script).await.unwrap().text().await.unwrap().contains("kernel ") {}
+    machine.power_on(BootPlan { source: BootSource::Network, cd: None }).await.unwrap();
+    tokio::time::sleep(pause).await;
+    drop(server);
+    let (_server, _) = start_server(folder.path());
+    let run = ended(&client).await;
+    let deeds = machine.deeds();
+    let succeeded = run.as_ref().is_some_and(|run| run.state == RunState::Succeeded);
+    let once = (deeds.power_ons, deeds.resets, deeds.images_written.len()) == (1, 2, 1);
+    (!(succeeded && once)).then(|| format!("killed after {pause:?}: {deeds:?}, {run:#?}"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_killed_goes_on_with_its_runs() {
+    rustls::crypto::ring::default_provider().install_default().ok();
+    // A whole run takes about a second; the moments are spread over it and a little beyond.
+    let moment = |number: u64| Duration::from_millis(number * 60 + rand::random_range(0..60));
+    let mut failures = Vec::new();
+    for first in (0..KILLS).step_by(usize::try_from(SIDE_BY_SIDE).unwrap()) {
+        let kills = (first..first + SIDE_BY_SIDE).map(|number| kill_after(moment(number)));
+        failures.extend(futures_util::future::join_all(kills).await.into_iter().flatten());
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
