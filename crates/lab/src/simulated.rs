@@ -12,7 +12,9 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::task::AbortHandle;
-use types::agent::{AgentConfig, CallHome, CallHomeConfig, Registered, Registration, TaskOrder, TaskResult, Work};
+use types::agent::{
+    AgentConfig, CallHome, CallHomeConfig, HealthLimits, Registered, Registration, TaskOrder, TaskResult, Work,
+};
 use types::inventory::{Board, Cpu, Disk, Inventory, Memory, Nic, System};
 use types::machine::Firmware;
 use types::{Digest, ErrorClass, How, MacAddr, TaskId};
@@ -201,7 +203,7 @@ impl SimulatedMachine {
 
     async fn carry_out(&self, token: &str, order: &TaskOrder) -> TaskResult {
         match &order.work {
-            Work::HealthCheck(_) => TaskResult::Done { how: How::AlreadySo, outputs: json!({"checks": []}) },
+            Work::HealthCheck(limits) => self.check_health(limits),
             Work::WriteImage(image) => self.write_image(token, &image.path, image.digest).await,
             Work::Configure(setup) => {
                 let mut state = self.lock();
@@ -210,6 +212,17 @@ impl SimulatedMachine {
                 TaskResult::Done { how: How::Changed, outputs: json!({}) }
             }
         }
+    }
+
+    fn check_health(&self, limits: &HealthLimits) -> TaskResult {
+        let found = self.inventory().memory.total_bytes;
+        let wanted = limits.min_memory_bytes;
+        let checks = json!([{"name": "memory size", "ok": found >= wanted, "found": found, "wanted": wanted}]);
+        if found >= wanted {
+            return TaskResult::Done { how: How::AlreadySo, outputs: json!({"checks": checks}) };
+        }
+        let reason = format!("memory size: found {found} bytes, wanted {wanted}");
+        TaskResult::Failed { class: ErrorClass::Hardware, reason, evidence: json!({"checks": checks}) }
     }
 
     async fn write_image(&self, token: &str, path: &str, digest: Digest) -> TaskResult {
