@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use client::{Client, RunQuery};
+use client::{Client, EventQuery};
 use lab::power::{BootPlan, BootSource, PowerBackend};
 use lab::redfish::{BmcOptions, BmcSimulator, Firmware as BmcFirmware};
 use lab::simulated::{SimulatedMachine, SimulatedSpec};
@@ -13,7 +13,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
 use types::machine::Firmware;
 use types::{Digest, MacAddr, Secret};
@@ -30,8 +30,8 @@ const SIDE_BY_SIDE: u64 = 4;
 /// What stands for a disk image.
 const IMAGE: &[u8] = b"the bytes of a disk";
 
-/// A run in one of these changes no more.
-const ENDED: [RunState; 3] = [RunState::Succeeded, RunState::Failed, RunState::Cancelled];
+/// After one of these a run changes no more.
+const ENDED: [&str; 3] = ["run.succeeded", "run.failed", "run.cancelled"];
 
 /// A server's process, which is killed when dropped.
 struct Server(Child);
@@ -80,20 +80,16 @@ async fn declare_site(client: &Client, folder: &Path, bmc: &BmcSimulator, passwo
     client.upload_image("disk", &image, |_| {}).await.unwrap();
 }
 
-/// The machine's only run, once it has ended; as it stands when that takes far too long.
-async fn ended(client: &Client) -> Option<RunView> {
-    let started = Instant::now();
-    let mut last = None;
-    while started.elapsed() < LIMIT {
-        if let Ok(page) = client.list_runs(&RunQuery::default()).await {
-            last = page.items.into_iter().next();
-            if last.as_ref().is_some_and(|run: &RunView| ENDED.contains(&run.state)) {
-                break;
-            }
+/// The machine's only run, once it has ended. It outlives servers: the stream of events is resumed.
+async fn ended(client: &Client) -> RunView {
+    let query = EventQuery { kind: Some("run.".to_owned()), after: Some(0), ..EventQuery::default() };
+    let mut events = client.follow(query);
+    loop {
+        let event = events.next().await.unwrap();
+        if ENDED.contains(&event.kind.as_str()) {
+            return client.run(event.run.unwrap()).await.unwrap();
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    last
 }
 
 /// Kills the server `pause` after the machine was switched on. What differs from an undisturbed run, if anything.
@@ -141,10 +137,11 @@ async fn kill_after(pause: Duration) -> Option<String> {
     let script = format!("http://{address}/boot/52-54-00-00-00-01/script.ipxe");
     while !reqwest::get(&script).await.unwrap().text().await.unwrap().contains("kernel ") {}
     machine.power_on(BootPlan { source: BootSource::Network, cd: None }).await.unwrap();
-    tokio::time::sleep(pause).await;
+    // The moment has come when the pause is over, or with the run's end.
+    tokio::time::timeout(pause, ended(&client)).await.ok();
     drop(server);
     let (_server, _) = start_server(folder.path());
-    let run = ended(&client).await;
+    let run = tokio::time::timeout(LIMIT, ended(&client)).await.ok();
     let deeds = machine.deeds();
     let succeeded = run.as_ref().is_some_and(|run| run.state == RunState::Succeeded);
     let once = (deeds.power_ons, deeds.resets, deeds.images_written.len()) == (1, 2, 1);
