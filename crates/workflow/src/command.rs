@@ -1,7 +1,8 @@
 //! What an operator can tell a run.
 
 use crate::event::{RunEvent, WokenBy};
-use crate::run::{Run, RunState, StepState};
+use crate::run::{Run, RunState};
+use crate::stage_run::StepState;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

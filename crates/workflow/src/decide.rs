@@ -3,7 +3,8 @@
 use crate::condition;
 use crate::definition::OnFailure;
 use crate::event::{Ending, RunEvent, StepRef, WokenBy};
-use crate::run::{Run, StageState, StepState};
+use crate::run::Run;
+use crate::stage_run::{StageState, StepState};
 use jiff::SignedDuration;
 use serde_json::Value;
 use types::{ErrorClass, HumanDuration, Timestamp};

@@ -15,6 +15,7 @@ mod outcome;
 pub mod ports;
 mod run;
 pub mod settle;
+mod stage_run;
 
 pub use command::{Command, CommandError, OperatorCommand};
 pub use condition::ConditionError;
@@ -23,4 +24,5 @@ pub use definition::{Backoff, DefinitionError, OnFailure, StageSpec, StepSpec, W
 pub use engine::{Engine, EngineOptions};
 pub use event::{Ending, RunEvent, StepRef, WokenBy};
 pub use outcome::{StepCx, StepError, StepOutcome, StepResult, Wait};
-pub use run::{FORMAT as RUN_FORMAT, Failure, NewRun, Run, RunState, StageRun, StageState, StepRun, StepState};
+pub use run::{FORMAT as RUN_FORMAT, Failure, NewRun, Run, RunState};
+pub use stage_run::{StageRun, StageState, StepRun, StepState};
