@@ -126,7 +126,6 @@ impl Server {
         let images_path = folder(data.join("images"))?;
         let images = ImageFolder::open(&images_path)
             .map_err(|source| StartError::Folder { path: images_path, source: io::Error::other(source) })?;
-        let first_token = first_token(&store).await?;
 
         let server_address = config.dhcp.as_ref().map_or_else(|| ipv4(config.listen), |dhcp| dhcp.address);
         let folders = [config.loaders.clone(), config.maintenance_os.clone()];
@@ -195,6 +194,8 @@ impl Server {
             site.follow(site_stop).await;
             Ok(())
         });
+        // Last: a start that fails must not use up the token that is shown once.
+        let first_token = first_token(&store).await?;
         info!(%http, data = %config.data.display(), "Slipway serves on {http}");
         Ok(Self { http, tftp, first_token, store, stop, tasks })
     }

@@ -1,3 +1,5 @@
+//! The installed system is brought to its shape: twice without harm, and never led out of its root.
+
 use super::*;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use types::Secret;

@@ -1,3 +1,5 @@
+//! Growing a partition table: on any table, after a power loss at any write, and twice.
+
 use super::*;
 use proptest::prelude::*;
 use std::io::Cursor;

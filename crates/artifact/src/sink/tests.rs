@@ -1,3 +1,5 @@
+//! An image is whole or does not boot, however its bytes arrive.
+
 use super::*;
 use crate::target::FileTarget;
 use proptest::prelude::*;
