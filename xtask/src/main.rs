@@ -45,8 +45,8 @@ enum Chore {
     },
     /// See real machines in QEMU through more than a test has time for.
     E2e(e2e::Options),
-    /// Measure boot scripts and durable writes a second.
-    Bench,
+    /// Measure how fast it is beside other programs, and write the report.
+    Bench(bench::Options),
     /// Run every test, after building what they need.
     Test(test::Options),
     /// Format, apply clippy's suggestions and write generated files again.
@@ -70,7 +70,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Demo(options) => demo::run(&options),
         Chore::Check { staged: false } => check::run(),
         Chore::Check { staged: true } => check::run_staged(),
-        Chore::Bench => bench::run(),
+        Chore::Bench(options) => bench::run(&options),
         Chore::E2e(options) => e2e::run(&options),
         Chore::Test(options) => test::run(&options),
         Chore::Fix => fix::run(),

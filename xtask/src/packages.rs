@@ -4,7 +4,8 @@
 //! [`crate::debian`] instead.
 
 use crate::command;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use std::path::Path;
 use std::process::Command;
 
 /// Debian 12, 13 and Ubuntu 24.04 name them alike.
@@ -38,6 +39,22 @@ pub(crate) fn ensure_installed() -> Result<()> {
     println!("Installing {packages}");
     command::show(apt_get().args(["update", "-qq"]))?;
     command::show(apt_get().args(["install", "-qq", "--yes", "--no-install-recommends"]).args(&missing))
+}
+
+/// Downloads packages and all that they need and this computer does not have into `folder`, and installs nothing.
+pub(crate) fn download(packages: &[&str], folder: &Path) -> Result<()> {
+    let archives = format!("Dir::Cache::archives={}", folder.display());
+    let mut install = apt_get();
+    install.args(["install", "-qq", "--yes", "--no-install-recommends", "--download-only", "--reinstall"]);
+    install.args(["-o", &archives, "-o", "APT::Sandbox::User=", "-o", "Debug::NoLocking=1"]).args(packages);
+    if command::run(&mut install).is_ok() {
+        return Ok(());
+    }
+    // The lists may never have been fetched, or name versions that are gone.
+    if nix::unistd::Uid::effective().is_root() {
+        command::run(apt_get().args(["update", "-qq"]))?;
+    }
+    command::run(&mut install).map(drop).with_context(|| format!("downloading {}", packages.join(", ")))
 }
 
 fn find_missing() -> Vec<&'static str> {
