@@ -6,7 +6,7 @@ use crate::event::{Ending, RunEvent, StepRef, WokenBy};
 use crate::run::Run;
 use crate::stage_run::{StageState, StepState};
 use jiff::SignedDuration;
-use serde_json::Value;
+use serde_json::json;
 use types::{ErrorClass, HumanDuration, Timestamp};
 
 /// The next move of a run.
@@ -33,6 +33,8 @@ pub enum Next {
 const DEFAULT_STEP_TIMEOUT: HumanDuration = HumanDuration::from_secs(55 * 60);
 /// `finally` gives things back; what cannot be given back in this time is reported and left.
 const FINALLY_TIMEOUT: HumanDuration = HumanDuration::from_secs(10 * 60);
+/// The least that a look gets which begins after the deadline: a BMC may be asked and an answer awaited in it.
+const LAST_LOOK: SignedDuration = SignedDuration::from_secs(60);
 /// A step that takes the server down with it each time must not do so for ever.
 const MAX_RECOVERIES: u32 = 10;
 
@@ -57,11 +59,12 @@ pub fn decide(run: &Run, now: Timestamp, woken: Option<WokenBy>) -> Next {
 
 fn continue_step(run: &Run, at: StepRef, now: Timestamp, woken: Option<WokenBy>) -> Next {
     let step = run.step(at);
-    if let Some(late) = overdue(run, at, now) {
-        return Next::Note(vec![late]);
+    if let Some(verdict) = overdue(run, at, now) {
+        return verdict;
     }
     match step.state {
         StepState::Running if step.recoveries >= MAX_RECOVERIES => Next::Note(vec![crate::settle::hand_over(
+            run,
             at,
             format!("the server stopped {MAX_RECOVERIES} times while this step was at work"),
             "look into the server's log for the cause, then retry, skip the step or cancel the run".to_owned(),
@@ -96,29 +99,48 @@ pub(crate) fn deadline(run: &Run, at: StepRef) -> Timestamp {
     run.step(at).deadline.unwrap_or(Timestamp::MAX).min(stage_deadline(run, at))
 }
 
+/// When a look that is under way is cut off.
+pub(crate) fn cut_off(run: &Run, at: StepRef) -> Timestamp {
+    let deadline = deadline(run, at);
+    match run.step(at).looked {
+        Some(looked) if looked >= deadline => looked.checked_add(LAST_LOOK).unwrap_or(Timestamp::MAX),
+        Some(_) | None => deadline,
+    }
+}
+
 fn stage_deadline(run: &Run, at: StepRef) -> Timestamp {
     run.stage(at).deadline.unwrap_or(Timestamp::MAX)
 }
 
-/// The event of a waiting or running step's lateness, if it is late.
-fn overdue(run: &Run, at: StepRef, now: Timestamp) -> Option<RunEvent> {
+/// What becomes of a step whose time has run out, if it has.
+///
+/// A step is not given up before it has looked once more: what it waited for may have come while nobody was there
+/// to see it, or the clock may have been set.
+fn overdue(run: &Run, at: StepRef, now: Timestamp) -> Option<Next> {
     let step = run.step(at);
-    let waiting_for = step.reason.as_deref().unwrap_or("it was at work");
-    match step.state {
-        StepState::Running | StepState::Waiting => {}
-        StepState::Retrying if stage_deadline(run, at) <= now => {}
-        StepState::Retrying
-        | StepState::Pending
+    let over = match step.state {
+        StepState::Running | StepState::Waiting => deadline(run, at),
+        StepState::Retrying => stage_deadline(run, at),
+        StepState::Pending
         | StepState::NeedsOperator
         | StepState::Done
         | StepState::Skipped
         | StepState::Failed
         | StepState::Cancelled => return None,
-    }
-    if now < deadline(run, at) {
+    };
+    if now < over {
         return None;
     }
-    Some(crate::settle::late(run, at, now, waiting_for))
+    let has_looked = step.looked.is_some_and(|looked| looked >= over);
+    match step.state {
+        StepState::Waiting if !has_looked => Some(look_again(at, WokenBy::Time)),
+        // Cut off in its last look: it begins that look again.
+        StepState::Running if step.recoveries < MAX_RECOVERIES => Some(look_again(at, WokenBy::Recovery)),
+        _ => {
+            let doing = step.reason.as_deref().unwrap_or("it was at work");
+            Some(Next::Note(vec![crate::settle::late(run, at, now, doing)]))
+        }
+    }
 }
 
 fn next_of_stages(run: &Run, now: Timestamp) -> Next {
@@ -154,8 +176,8 @@ fn begin_stage(run: &Run, index: usize, now: Timestamp) -> Next {
             let at = StepRef { stage: Some(index), step: 0 };
             let mut events = vec![start];
             if !run.stages[index].steps.is_empty() {
-                let class = ErrorClass::Configuration;
-                events.push(RunEvent::StepFailed { at, class, reason, evidence: Value::Null });
+                let (class, evidence) = (ErrorClass::Configuration, json!({"when": spec.when}));
+                events.push(crate::settle::failed(run, at, class, reason, evidence));
             }
             events.push(RunEvent::StageFailed { stage: index });
             Next::Note(events)
@@ -184,7 +206,9 @@ fn next_in_stage(run: &Run, index: usize, now: Timestamp) -> Next {
 }
 
 fn start_step(run: &Run, at: StepRef, now: Timestamp) -> Next {
-    if stage_deadline(run, at) <= now {
+    // What `finally` gives back it gives back late rather than not at all: each of its steps looks once.
+    let may_be_late = at.stage.is_none() && run.step(at).attempts == 0;
+    if stage_deadline(run, at) <= now && !may_be_late {
         return Next::Note(vec![crate::settle::late(run, at, now, "the step had not begun")]);
     }
     let timeout = run.step_spec(at).timeout.unwrap_or(DEFAULT_STEP_TIMEOUT);

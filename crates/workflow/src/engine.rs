@@ -132,8 +132,10 @@ impl<S: RunStore, C: Catalogue> Engine<S, C> {
     /// Moves one claimed run until it sleeps, rests or is lost to another server.
     async fn advance(&self, claimed: Claimed) {
         let run_id = claimed.run.id;
-        if let Err(CommitError::LeaseLost) = self.advance_while_owned(claimed).await {
-            info!(run.id = %run_id, "run {run_id} is another server's now");
+        match self.advance_while_owned(claimed).await {
+            Ok(()) => {}
+            Err(CommitError::LeaseLost) => info!(run.id = %run_id, "run {run_id} is another server's now"),
+            Err(error) => warn!(run.id = %run_id, %error, "run {run_id} is let go of"),
         }
     }
 
@@ -190,14 +192,14 @@ impl<S: RunStore, C: Catalogue> Engine<S, C> {
 
     /// Lets the step look, until it ends, is late, is interrupted by an operator, or the lease is lost.
     async fn look(&self, at: StepRef, work: &mut Work<S>, new_commands: watch::Receiver<i64>) -> Looked {
-        let deadline = decide::deadline(&work.run, at);
+        let cut_off = decide::cut_off(&work.run, at);
         let uses = work.run.step(at).uses.clone();
         let lease = work.lease;
         let done = work.commands_done;
         let mut cx = StepCx { at, now: self.clock.now(), notes: work };
         tokio::select! {
             result = self.catalogue.look(&uses, &mut cx) => Looked::Finished(result),
-            () = self.clock.sleep_until(deadline) => Looked::Late,
+            () = self.clock.sleep_until(cut_off) => Looked::Late,
             () = self.keep_lease(lease) => Looked::LeaseLost,
             () = self.interrupted(lease.run, done, new_commands) => Looked::Interrupted,
         }
@@ -211,7 +213,7 @@ impl<S: RunStore, C: Catalogue> Engine<S, C> {
             let until = after(self.clock.now(), self.options.lease);
             match self.store.renew(lease, until).await {
                 Ok(()) => held_until = until,
-                Err(CommitError::LeaseLost) => return,
+                Err(CommitError::LeaseLost | CommitError::Unwritable(_)) => return,
                 Err(CommitError::Unavailable(_)) if self.clock.now() < held_until => {}
                 Err(CommitError::Unavailable(_)) => return,
             }
@@ -297,7 +299,7 @@ impl<S: RunStore> Work<S> {
                     self.pending.clear();
                     return Ok(());
                 }
-                Err(CommitError::LeaseLost) => return Err(CommitError::LeaseLost),
+                Err(lasting @ (CommitError::LeaseLost | CommitError::Unwritable(_))) => return Err(lasting),
                 Err(CommitError::Unavailable(reason)) => {
                     warn!(run.id = %self.run.id, reason, "commit cannot be written; trying again");
                     self.clock.sleep_until(after(self.clock.now(), STORE_PAUSE)).await;

@@ -200,6 +200,14 @@ pub enum RunEvent {
         /// Why it is ignored.
         reason: String,
     },
+    /// No server was at work for a while; that time does not count against the run. `to` is before `from` when the
+    /// clock was set back meanwhile.
+    Unattended {
+        /// The last that was heard of the server before.
+        from: Timestamp,
+        /// When the next one took the run over.
+        to: Timestamp,
+    },
     /// The outcome is settled; `finally` begins.
     FinallyStarted {
         /// How the run will end.
@@ -250,6 +258,7 @@ impl RunEvent {
             Self::CancelRequested { .. } => "run.cancel_requested",
             Self::RetryRequested { .. } => "run.retry_requested",
             Self::CommandIgnored { .. } => "run.command_ignored",
+            Self::Unattended { .. } => "run.unattended",
             Self::FinallyStarted { .. } => "run.finally.started",
             Self::Ended { ending: Ending::Succeeded } => "run.succeeded",
             Self::Ended { ending: Ending::Failed } => "run.failed",

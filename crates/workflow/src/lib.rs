@@ -16,6 +16,7 @@ pub mod ports;
 mod run;
 pub mod settle;
 mod stage_run;
+mod unattended;
 
 pub use command::{Command, CommandError, OperatorCommand};
 pub use condition::ConditionError;

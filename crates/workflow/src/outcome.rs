@@ -165,7 +165,8 @@ impl StepCx<'_> {
     pub async fn note(&mut self, key: &str, value: Value) -> Result<(), StepError> {
         let event = RunEvent::StepNoted { at: self.at, key: key.to_owned(), value };
         self.notes.note(event).await.map_err(|error| match error {
-            CommitError::LeaseLost => StepError::LeaseLost,
+            // Either way nothing more may be done for the run.
+            CommitError::LeaseLost | CommitError::Unwritable(_) => StepError::LeaseLost,
             CommitError::Unavailable(reason) => {
                 StepError::problem(ErrorClass::Transient, format!("the store is unavailable: {reason}"))
             }

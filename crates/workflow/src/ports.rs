@@ -92,6 +92,9 @@ pub enum CommitError {
     /// The store cannot write now; nothing was changed.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// It will not be taken later either: what is stored is damaged, say. Nothing was changed.
+    #[error("the run cannot be written: {0}")]
+    Unwritable(String),
 }
 
 /// Where runs are kept.

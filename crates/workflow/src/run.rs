@@ -195,6 +195,7 @@ impl Run {
                 step.attempts = *attempt;
                 step.recoveries = 0;
                 step.started = Some(at);
+                step.looked = Some(at);
                 step.ended = None;
                 step.deadline = Some(*deadline);
             }
@@ -202,6 +203,7 @@ impl Run {
                 let step = self.step_mut(*step);
                 step.stop_waiting();
                 step.state = StepState::Running;
+                step.looked = Some(at);
                 step.recoveries += u32::from(*woken_by == WokenBy::Recovery);
             }
             RunEvent::StepNoted { at: step, key, value } => {
@@ -249,6 +251,7 @@ impl Run {
             RunEvent::Resumed { .. } => self.resume(at),
             RunEvent::CancelRequested { .. } => self.cancel(at),
             RunEvent::RetryRequested { .. } => self.retry(at),
+            RunEvent::Unattended { from, to } => self.pass_over(to.duration_since(*from)),
             RunEvent::FinallyStarted { ending, deadline } => {
                 self.settled = Some(*ending);
                 self.finally.state = StageState::Running;
@@ -302,17 +305,7 @@ impl Run {
     /// Moves every deadline by the time that the run was held.
     fn resume(&mut self, at: Timestamp) {
         let Some(since) = self.paused_since.take() else { return };
-        let held = at.duration_since(since);
-        let stages = self.stages.iter_mut().chain([&mut self.finally]);
-        for stage in stages.filter(|stage| stage.state == StageState::Running) {
-            stage.deadline = stage.deadline.and_then(|deadline| deadline.checked_add(held).ok());
-            for step in stage.steps.iter_mut().filter(|step| !step.state.is_over()) {
-                step.deadline = step.deadline.and_then(|deadline| deadline.checked_add(held).ok());
-                if step.state == StepState::NeedsOperator {
-                    step.ended = step.ended.and_then(|ended| ended.checked_add(held).ok());
-                }
-            }
-        }
+        self.move_deadlines(at.duration_since(since));
     }
 
     /// Lets the step that needs a person try again.

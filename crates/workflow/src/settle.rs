@@ -4,7 +4,7 @@ use crate::event::{RunEvent, StepRef};
 use crate::outcome::{StepError, StepOutcome, StepResult};
 use crate::run::Run;
 use jiff::SignedDuration;
-use serde_json::Value;
+use serde_json::{Value, json};
 use types::{ErrorClass, Timestamp};
 
 /// The event that follows from `result`, or none when the run is not this server's any more. `chance` is in 0..1.
@@ -22,21 +22,21 @@ pub fn settle(run: &Run, at: StepRef, result: StepResult, now: Timestamp, chance
         StepOutcome::Wait(wait) => {
             RunEvent::StepWaits { at, reason: wait.reason, wake_on: wait.wake_on, until: wait.until }
         }
-        StepOutcome::NeedsOperator { reason, hint } => hand_over(at, reason, hint),
+        StepOutcome::NeedsOperator { reason, hint } => hand_over(run, at, reason, hint),
         StepOutcome::Retry { reason, class } => attempt_failed(run, at, class, reason, Value::Null, now, chance),
-        StepOutcome::Failed { class, reason, evidence } => RunEvent::StepFailed { at, class, reason, evidence },
+        StepOutcome::Failed { class, reason, evidence } => failed(run, at, class, reason, evidence),
     })
 }
 
 /// The event of a step that cannot go on without a person.
 ///
 /// `finally` waits for nobody: the outcome is settled, and the machine must not stay taken for want of a person.
-pub(crate) fn hand_over(at: StepRef, reason: String, hint: String) -> RunEvent {
+pub(crate) fn hand_over(run: &Run, at: StepRef, reason: String, hint: String) -> RunEvent {
     match at.stage {
         Some(_) => RunEvent::StepNeedsOperator { at, reason, hint },
         None => {
             let reason = format!("{reason}; {hint}");
-            RunEvent::StepFailed { at, class: ErrorClass::Configuration, reason, evidence: Value::Null }
+            failed(run, at, ErrorClass::Configuration, reason, Value::Null)
         }
     }
 }
@@ -73,9 +73,28 @@ fn attempt_failed(
         None => (3, crate::definition::Backoff::default()),
     };
     if stage_is_over || !class.is_worth_retrying() || step.attempts >= attempts {
-        return RunEvent::StepFailed { at, class, reason, evidence };
+        return failed(run, at, class, reason, evidence);
     }
     let pause = backoff.pause_before(step.attempts + 1, chance);
     let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
     RunEvent::StepWillRetry { at, class, reason, not_before: now.checked_add(pause).unwrap_or(Timestamp::MAX) }
+}
+
+/// The event of a step that failed for good. It always shows something: what the step has seen, or else what is
+/// on record of its last attempt.
+pub(crate) fn failed(run: &Run, at: StepRef, class: ErrorClass, reason: String, evidence: Value) -> RunEvent {
+    let evidence = if evidence.is_null() { attempt_record(run, at) } else { evidence };
+    RunEvent::StepFailed { at, class, reason, evidence }
+}
+
+fn attempt_record(run: &Run, at: StepRef) -> Value {
+    let step = run.step(at);
+    json!({
+        "attempts": step.attempts,
+        "started": step.started,
+        "looked": step.looked,
+        "deadline": step.deadline,
+        "stage_deadline": run.stage(at).deadline,
+        "notes": step.notes,
+    })
 }

@@ -72,6 +72,10 @@ pub struct StepRun {
     /// When the current or last attempt began.
     #[schema(value_type = Option<String>)]
     pub started: Option<Timestamp>,
+    /// When the step last began to look.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub looked: Option<Timestamp>,
     /// When the attempt ended, or was handed to a person.
     #[schema(value_type = Option<String>)]
     pub ended: Option<Timestamp>,
@@ -130,6 +134,7 @@ impl StepRun {
             reason: None,
             hint: None,
             started: None,
+            looked: None,
             ended: None,
             deadline: None,
             until: None,

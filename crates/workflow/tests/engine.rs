@@ -67,11 +67,28 @@ async fn attempt_that_hangs_is_cut_off_at_its_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_step_that_is_late_fails_with_what_it_waited_for() {
-    let rig = Rig::start(one_stage(1), &[("second", &[Look::WaitsFor("agent.registered")])]);
+async fn waiting_step_that_is_late_looks_once_more_and_fails_with_what_it_waited_for() {
+    let rig = Rig::start(one_stage(1), &[("second", &vec![Look::WaitsFor("agent.registered"); 2])]);
     let run = rig.ended().await;
-    assert!(run.failure.unwrap().reason.contains("something to happen"));
+    let failure = run.failure.unwrap();
+    assert!(failure.reason.contains("something to happen"), "{}", failure.reason);
+    assert_eq!(failure.evidence["attempts"], 1);
+    assert_eq!(rig.seconds_of("second"), [0, 120]);
     assert_eq!(rig.seconds_of("release"), [120]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_unseen_is_found_by_the_last_look() {
+    let rig = Rig::start(one_stage(1), &[("second", &[Look::WaitsFor("agent.registered")])]);
+    assert_eq!(rig.ended().await.state(), RunState::Succeeded);
+    assert_eq!(rig.seconds_of("second"), [0, 120]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn last_look_that_hangs_is_cut_off() {
+    let rig = Rig::start(one_stage(1), &[("second", &[Look::WaitsFor("agent.registered"), Look::Hangs])]);
+    assert_eq!(rig.ended().await.failure.unwrap().class, ErrorClass::Timeout);
+    assert_eq!(rig.seconds_of("release"), [180]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,6 +18,7 @@ enum Happening {
     Crash,
     Wake,
     Passes(i64),
+    LeftAlone(i64),
     Command(Command),
 }
 
@@ -33,6 +34,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         3 => Just(Happening::Crash),
         2 => Just(Happening::Wake),
         3 => (1_i64..10_000).prop_map(Happening::Passes),
+        2 => (-10_000_i64..10_000).prop_map(Happening::LeftAlone),
         1 => Just(Happening::Command(Command::Pause)),
         1 => Just(Happening::Command(Command::Resume)),
         1 => Just(Happening::Command(Command::Cancel { reason: why() })),
@@ -73,6 +75,7 @@ fn happen(driver: &mut Driver, happening: &Happening) {
         }
         Happening::Crash => return driver.crash(),
         Happening::Wake => return driver.wake(),
+        Happening::LeftAlone(seconds) => return driver.leave_alone(SignedDuration::from_secs(*seconds)),
         Happening::Passes(seconds) => return driver.pass(SignedDuration::from_secs(*seconds)),
         // A command that means nothing now is refused; that is as good.
         Happening::Command(command) => return driver.command(command).unwrap_or_default(),

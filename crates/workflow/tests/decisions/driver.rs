@@ -104,6 +104,18 @@ impl Driver {
         self.now += time;
     }
 
+    /// The server dies, and the next one comes after `time`: less than none, when the clock was set back meanwhile.
+    pub(crate) fn leave_alone(&mut self, time: SignedDuration) {
+        self.commit();
+        self.crash();
+        let from = self.now;
+        self.now += time;
+        if let Some(event) = self.run.left_alone(from, self.now) {
+            self.note(event);
+        }
+        self.commit();
+    }
+
     /// Everything that was not committed is lost.
     pub(crate) fn crash(&mut self) {
         self.run = self.committed.0.clone();

@@ -90,16 +90,83 @@ fn no_step_begins_after_the_time_of_its_stage() {
     driver.pass(hours(2));
     driver.settle(first, done());
     driver.look(done());
-    assert_eq!(driver.run.failure.as_ref().unwrap().step, "second");
+    let failure = driver.run.failure.as_ref().unwrap();
+    assert_eq!((failure.step.as_str(), &failure.evidence["attempts"]), ("second", &json!(0)));
     assert_eq!(driver.run.stages[0].steps[1].attempts, 0);
+}
+
+#[test]
+fn server_that_stops_in_a_last_look_does_not_cost_the_step_that_look() {
+    let mut driver = Driver::new(workflow(json!({})));
+    driver.look(waits(driver.now + hours(1)));
+    driver.pass(hours(2));
+    driver.next_look().unwrap();
+    driver.crash();
+    assert_eq!(driver.look(done()).step, 0);
+    assert_eq!(driver.run.stages[0].steps[0].state, StepState::Done);
+}
+
+#[test]
+fn each_step_of_finally_looks_once_however_late_it_is() {
+    let mut driver = Driver::new(workflow(json!({})));
+    driver.look(done());
+    driver.look(done());
+    driver.look(done());
+    driver.pass(hours(5));
+    assert_eq!(driver.look(done()).step, 1);
+    assert_eq!(driver.next_look(), None);
+    assert_eq!(driver.run.finally.state, StageState::Succeeded);
+}
+
+#[test]
+fn time_without_a_server_counts_neither_against_the_step_nor_against_the_stage() {
+    let mut driver = Driver::new(workflow(json!({})));
+    driver.look(waits(driver.now + hours(1)));
+    let before = driver.run.stages[0].clone();
+    driver.leave_alone(hours(9));
+    let after = &driver.run.stages[0];
+    assert_eq!(after.deadline, before.deadline.map(|deadline| deadline + hours(9)));
+    assert_eq!(after.steps[0].deadline, before.steps[0].deadline.map(|deadline| deadline + hours(9)));
+    assert_eq!(after.steps[0].until, before.steps[0].until, "what was to be looked at is looked at now");
+    driver.look(done());
+    driver.look(done());
+    driver.look(waits(driver.now + hours(1)));
+    let before = driver.run.finally.clone();
+    driver.leave_alone(hours(9));
+    assert_eq!(driver.run.finally.deadline, before.deadline.map(|deadline| deadline + hours(9)));
+}
+
+#[test]
+fn clock_that_was_set_back_between_two_servers_leaves_a_run_as_much_time_as_it_had() {
+    let mut driver = Driver::new(workflow(json!({})));
+    driver.pass(hours(10));
+    driver.look(waits(driver.now + SignedDuration::from_mins(1)));
+    driver.leave_alone(-hours(8));
+    driver.next_look();
+    assert_eq!(driver.sleeps_until(), Some(driver.now + SignedDuration::from_mins(1)));
+    assert_eq!(driver.run.stages[0].deadline, Some(driver.now + hours(1)));
+    assert_eq!(driver.run.stages[0].steps[0].started, Some(driver.now));
+}
+
+#[test]
+fn time_without_a_server_is_given_back_once_to_a_run_that_is_held_or_waits_for_a_person() {
+    let mut driver = Driver::new(workflow(json!({})));
+    driver.look(needs_operator());
+    driver.leave_alone(hours(9));
+    driver.command(&Command::Pause).unwrap();
+    driver.leave_alone(hours(9));
+    driver.command(&Command::Resume).unwrap();
+    driver.command(&Command::Retry).unwrap();
+    assert_eq!(driver.run.stages[0].deadline, Some(driver.now + hours(1)));
 }
 
 #[test]
 fn late_stage_that_is_tried_again_has_its_whole_time_anew() {
     let mut driver = Driver::new(workflow(json!({"on_failure": "retry-stage", "attempts": 2})));
     driver.look(done());
-    driver.next_look().unwrap();
+    driver.look(waits(driver.now + hours(1)));
     driver.pass(hours(2));
+    driver.look(waits(driver.now + hours(1)));
     let at = driver.next_look().unwrap();
     assert_eq!((at.step, driver.run.stages[0].attempt), (0, 2));
     assert_eq!(driver.run.stages[0].deadline, Some(driver.now + hours(1)));
