@@ -38,15 +38,12 @@ impl Rig {
 
     fn with_reservations(reservations: &[ReservationSpec]) -> Self {
         let spec = SubnetSpec {
-            cidr: "10.77.0.0/24".parse().unwrap(),
             pool: Some(Pool { first: address(10), last: address(12) }),
             gateway: Some(address(254)),
             dns: vec![address(253)],
             domain: Some("rack.test".into()),
             lease: HumanDuration::from_secs(800),
-            unknown: Default::default(),
-            discovery_workflow: None,
-            params: Default::default(),
+            ..SubnetSpec::new("10.77.0.0/24".parse().unwrap())
         };
         let subnet = Subnet::new("lab".parse().unwrap(), spec, SERVER, reservations);
         Self { subnet, leases: Leases::default(), boot: Boot::Nothing, now: 0 }

@@ -20,15 +20,10 @@ fn mac(number: u32) -> MacAddr {
 
 fn subnet(last: Ipv4Addr, reservations: &[ReservationSpec]) -> Subnet {
     let spec = SubnetSpec {
-        cidr: "10.0.0.0/16".parse().unwrap(),
         pool: Some(Pool { first: Ipv4Addr::new(10, 0, 0, 0), last }),
         gateway: Some(Ipv4Addr::new(10, 0, 0, 3)),
-        dns: Vec::new(),
-        domain: None,
         lease: HumanDuration::from_secs(LEASE_SECONDS),
-        unknown: Default::default(),
-        discovery_workflow: None,
-        params: Default::default(),
+        ..SubnetSpec::new("10.0.0.0/16".parse().unwrap())
     };
     Subnet::new("model".parse().unwrap(), spec, SERVER, reservations)
 }

@@ -3,6 +3,7 @@
 //! The agent speaks first, always. It repeats any message that got no answer; the server answers a repeated
 //! message as it answered the first.
 
+use crate::disk::{DiskProtection, DiskSelector};
 use crate::image::ImageFormat;
 use crate::inventory::Inventory;
 use crate::machine::Firmware;
@@ -149,16 +150,46 @@ pub struct WriteImage {
     pub grow: bool,
 }
 
-/// How the target disk is chosen. The agent reports which disk it took.
+/// Which disks are emptied, and how it is proved. Nothing on them can be had back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct WipeDisks {
+    /// Which disk; every disk that is not protected, when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<DiskSelector>,
+    /// What must not be touched.
+    #[serde(default)]
+    pub protect: DiskProtection,
+    /// How.
+    #[serde(default)]
+    pub method: WipeMethod,
+    /// How much is read back.
+    #[serde(default)]
+    pub read_back: ReadBack,
+}
+
+/// How a disk is emptied.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum DiskSelector {
-    /// The smallest that the image fits on; among equals the first by kernel name.
-    Smallest,
-    /// By kernel name, such as `vda`.
-    Name(String),
-    /// By serial number.
-    Serial(String),
+pub enum WipeMethod {
+    /// The drive's own erasure where it has one, else zeroes.
+    #[default]
+    Best,
+    /// The drive's own erasure (NVMe Sanitize or Format, ATA Security Erase), which reaches what the drive keeps
+    /// out of sight too. A drive without one fails.
+    Drive,
+    /// Zeroes over every byte that can be addressed.
+    Zeroes,
+}
+
+/// How much of a wiped disk is read back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadBack {
+    /// The places of partition tables and filesystem headers, and samples over all of the disk.
+    #[default]
+    Sampled,
+    /// Every byte.
+    Full,
 }
 
 /// What an installed system is told of itself. A template of kind `platform` renders to this, as YAML.

@@ -96,6 +96,36 @@ pub struct Disk {
     pub wwid: Option<String>,
     /// Whether it spins.
     pub rotational: bool,
+    /// How it is attached, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transport: Option<Transport>,
+    /// Where it is attached, as udev names it in `/dev/disk/by-path`: the slot stays when the name does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
+/// How a disk is attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    /// NVM Express.
+    Nvme,
+    /// Serial ATA.
+    Sata,
+    /// Serial attached SCSI.
+    Sas,
+    /// Virtio.
+    Virtio,
+    /// USB.
+    Usb,
+    /// SD or eMMC.
+    Mmc,
+    /// Fibre Channel.
+    FibreChannel,
+    /// iSCSI.
+    Iscsi,
+    /// SCSI of another kind, such as a RAID controller's volume.
+    Scsi,
 }
 
 /// One Ethernet port.

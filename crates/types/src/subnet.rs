@@ -1,5 +1,6 @@
 //! Subnets and reservations as objects.
 
+use crate::dhcp_option::DhcpOption;
 use crate::{HumanDuration, MacAddr, Name, Params};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
@@ -26,9 +27,43 @@ pub struct SubnetSpec {
     /// Domain name (option 15).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domain: Option<String>,
-    /// How long an address is given for (option 51).
+    /// How long an address is given for (option 51) when the client asks for no other time.
     #[serde(default = "default_lease")]
     pub lease: HumanDuration,
+    /// The shortest time that a client may ask for; without it `lease`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_min: Option<HumanDuration>,
+    /// The longest time that a client may ask for; without it `lease`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_max: Option<HumanDuration>,
+    /// When a client renews (T1, option 58); without it after half of its lease.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renew_after: Option<HumanDuration>,
+    /// When it asks any server (T2, option 59); without it after seven eighths of its lease.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rebind_after: Option<HumanDuration>,
+    /// Whether Slipway gives addresses here, or only says what to boot beside the server that does.
+    #[serde(default)]
+    pub dhcp: DhcpRole,
+    /// What a client's lease is kept under.
+    #[serde(default)]
+    pub identify_by: ClientIdentity,
+    /// Time servers (option 42).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub ntp: Vec<Ipv4Addr>,
+    /// Largest packet on the link, in bytes (option 26).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<u16>,
+    /// Domains that short names are looked up in, in order (option 119).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub search: Vec<String>,
+    /// Static routes (option 121, and 33 for clients that know only that).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<StaticRoute>,
+    /// Further options, by code.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<DhcpOption>,
     /// What a machine gets that Slipway does not know.
     #[serde(default)]
     pub unknown: UnknownPolicy,
@@ -43,6 +78,34 @@ pub struct SubnetSpec {
 
 fn default_lease() -> HumanDuration {
     HumanDuration::from_secs(3600)
+}
+
+impl SubnetSpec {
+    /// A network with nothing but its address.
+    pub fn new(cidr: Cidr) -> Self {
+        Self {
+            cidr,
+            pool: None,
+            gateway: None,
+            dns: Vec::new(),
+            domain: None,
+            lease: default_lease(),
+            lease_min: None,
+            lease_max: None,
+            renew_after: None,
+            rebind_after: None,
+            dhcp: DhcpRole::default(),
+            identify_by: ClientIdentity::default(),
+            ntp: Vec::new(),
+            mtu: None,
+            search: Vec::new(),
+            routes: Vec::new(),
+            options: Vec::new(),
+            unknown: UnknownPolicy::default(),
+            discovery_workflow: None,
+            params: Params::default(),
+        }
+    }
 }
 
 /// A range of addresses, both ends included.
@@ -68,6 +131,40 @@ pub enum UnknownPolicy {
     Ignore,
     /// The maintenance OS, whose agent registers it.
     Discover,
+}
+
+/// What Slipway's DHCP service does on a network.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DhcpRole {
+    /// It gives addresses.
+    #[default]
+    Server,
+    /// Another server gives addresses; Slipway only tells firmware what to boot (proxyDHCP).
+    Proxy,
+}
+
+/// What a client's lease is kept under.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClientIdentity {
+    /// Its network card: firmware, loader and system of a machine get the same address.
+    #[default]
+    Mac,
+    /// Its client identifier (option 61), where it sends one.
+    ClientId,
+}
+
+/// A route that clients are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StaticRoute {
+    /// The network it leads to.
+    #[schema(value_type = String)]
+    pub to: Cidr,
+    /// The router; 0.0.0.0 says that it is on the link.
+    #[schema(value_type = String)]
+    pub via: Ipv4Addr,
 }
 
 /// A fixed address for one network card.

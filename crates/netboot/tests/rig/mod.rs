@@ -44,15 +44,10 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(unknown: UnknownPolicy, server: Ipv4Addr, files: BootFiles) -> Self {
         let spec = SubnetSpec {
-            cidr: "10.77.0.0/24".parse().unwrap(),
             pool: Some(Pool { first: [10, 77, 0, 10].into(), last: [10, 77, 0, 250].into() }),
-            gateway: None,
-            dns: Vec::new(),
-            domain: None,
             lease: HumanDuration::from_secs(600),
             unknown,
-            discovery_workflow: None,
-            params: Default::default(),
+            ..SubnetSpec::new("10.77.0.0/24".parse().unwrap())
         };
         // Where the tests' own connections come from; it gives no addresses.
         let loopback = SubnetSpec { cidr: "127.0.0.0/8".parse().unwrap(), pool: None, ..spec.clone() };
