@@ -15,8 +15,8 @@ mod redfish_bmc;
 
 pub use error::BmcError;
 pub use gate::Limits;
-pub use pool::BmcPool;
-pub use redfish::{BootMode, BootOverride, BootTarget, OverrideEnabled, PowerState};
+pub use pool::{BmcPool, Connect};
+pub use redfish::{BootMode, BootOverride, BootTarget, ConnectError, OverrideEnabled, PowerState};
 pub use redfish_bmc::RedfishBmc;
 pub use redfish_bmc::bios::differing;
 

@@ -7,21 +7,39 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use types::bmc::BmcSpec;
 use types::{Digest, Name};
 
+/// Makes a connection to a BMC.
+pub trait Connect: Send + Sync {
+    /// The BMC that `spec` describes, which must present `certificate` if that is given. Nothing is sent.
+    fn connect(&self, spec: &BmcSpec, certificate: Option<Digest>) -> Result<Arc<dyn Bmc>, ConnectError>;
+}
+
+/// Connections over Redfish that keep these limits.
+impl Connect for Limits {
+    fn connect(&self, spec: &BmcSpec, certificate: Option<Digest>) -> Result<Arc<dyn Bmc>, ConnectError> {
+        Ok(Arc::new(RedfishBmc::new(spec, certificate, self.clone())?))
+    }
+}
+
 /// Makes and keeps connections.
 pub struct BmcPool {
-    limits: Limits,
+    connect: Arc<dyn Connect>,
     connections: Mutex<HashMap<Name, Connection>>,
 }
 
 struct Connection {
     spec: BmcSpec,
-    bmc: Arc<RedfishBmc>,
+    bmc: Arc<dyn Bmc>,
 }
 
 impl BmcPool {
     /// A pool that keeps `limits` with each BMC.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, connections: Mutex::default() }
+        Self::over(Arc::new(limits))
+    }
+
+    /// A pool of connections that `connect` makes.
+    pub fn over(connect: Arc<dyn Connect>) -> Self {
+        Self { connect, connections: Mutex::default() }
     }
 
     /// The BMC called `name`, reached as `spec` says. Nothing is sent.
@@ -37,7 +55,7 @@ impl BmcPool {
         {
             return Ok(known.bmc.clone());
         }
-        let bmc = Arc::new(RedfishBmc::new(spec, expected, self.limits.clone())?);
+        let bmc = self.connect.connect(spec, expected)?;
         connections.insert(name.clone(), Connection { spec: spec.clone(), bmc: bmc.clone() });
         Ok(bmc)
     }

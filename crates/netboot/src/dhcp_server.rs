@@ -126,14 +126,22 @@ pub(crate) fn is_peer_error(error: &io::Error) -> bool {
     )
 }
 
-impl Server {
-    async fn answer(&self, request: &Request, source: SocketAddrV4) {
-        let subnets = self.inner.backend.subnets();
-        let Some(subnet) = find_subnet(&subnets, request.network_hint(self.address)) else {
+impl Inner {
+    /// Decides on a message that was heard at `address` and hands the answer to `send`, once what it says is
+    /// durable.
+    pub(crate) async fn answer_dhcp(
+        &self,
+        address: Ipv4Addr,
+        request: &Request,
+        source: SocketAddrV4,
+        send: impl AsyncFnOnce(Vec<u8>, Destination),
+    ) {
+        let subnets = self.backend.subnets();
+        let Some(subnet) = find_subnet(&subnets, request.network_hint(address)) else {
             tracing::debug!(mac = %request.mac, peer = %source, "No subnet is declared where {} asks", request.mac);
             return;
         };
-        let facts = match self.inner.backend.boot_facts(request.mac, Some(&subnet.name)).await {
+        let facts = match self.backend.boot_facts(request.mac, Some(&subnet.name)).await {
             Ok(facts) => facts,
             Err(error) => {
                 tracing::warn!(mac = %request.mac, error = &error as &dyn std::error::Error, "{} gets no answer", request.mac);
@@ -141,20 +149,19 @@ impl Server {
             }
         };
         let boot = decide_boot(&facts);
-        let offer = boot_offer(&boot.target, &client(request), &self.inner.config.boot_server(subnet.server));
-        let Ok(place) = self.inner.committer.reserve().await else {
+        let offer = boot_offer(&boot.target, &client(request), &self.config.boot_server(subnet.server));
+        let Ok(place) = self.committer.reserve().await else {
             return;
         };
-        let now = self.inner.config.clock.now();
-        let (decision, durable) =
-            self.inner.book.decide(request, subnet, &subnets, &dhcp_boot(offer, subnet), now, place);
+        let now = self.config.clock.now();
+        let (decision, durable) = self.book.decide(request, subnet, &subnets, &dhcp_boot(offer, subnet), now, place);
         if let Some(durable) = durable
             && durable.wait().await.is_err()
         {
             return;
         }
         if let Ok(reply) = &decision.reply {
-            self.send(&reply.encode(request), destination(request, reply, source)).await;
+            send(reply.encode(request), destination(request, reply, source)).await;
         }
         if is_worth_recording(decision.reply.as_ref().err().copied()) {
             let event = DhcpEvent {
@@ -164,8 +171,15 @@ impl Server {
                 subnet: &subnet.name,
                 reason: request.boots_from_network().then_some(boot.reason),
             };
-            self.inner.backend.record(event.at(now));
+            self.backend.record(event.at(now));
         }
+    }
+}
+
+impl Server {
+    async fn answer(&self, request: &Request, source: SocketAddrV4) {
+        let send = async |bytes: Vec<u8>, to| self.send(&bytes, to).await;
+        self.inner.answer_dhcp(self.address, request, source, send).await;
     }
 
     async fn send(&self, bytes: &[u8], to: Destination) {

@@ -27,6 +27,7 @@ pub use ranged::FileSource;
 pub use router::SolicitationListener;
 pub use tftp_server::TftpListener;
 
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -65,6 +66,15 @@ impl Netboot {
     /// When the socket fails for good.
     pub async fn serve_dhcp(&self, listener: DhcpListener, stop: CancellationToken) -> std::io::Result<()> {
         dhcp_server::serve(Arc::clone(&self.inner), listener, stop).await
+    }
+
+    /// What a DHCP message is answered with that came from `source` to our `address`, once it is durable; for whoever
+    /// has a network of their own.
+    pub async fn answer_dhcp(&self, address: Ipv4Addr, message: &[u8], source: SocketAddrV4) -> Option<Vec<u8>> {
+        let request = dhcp::Request::parse(message).ok()?;
+        let mut answer = None;
+        self.inner.answer_dhcp(address, &request, source, async |bytes, _| answer = Some(bytes)).await;
+        answer
     }
 
     /// Answers TFTP until `stop`.

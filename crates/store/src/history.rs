@@ -237,6 +237,11 @@ impl Recorder {
         (recorder, Recorded { queue: receiver, dropped, pending: Vec::new(), in_transaction: None, stuck: false })
     }
 
+    /// Whether the writer has taken everything.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.capacity() == self.queue.max_capacity()
+    }
+
     fn record(&self, event: NewEvent) {
         let fits = check_size("an event", &to_json(&event.data)).is_ok();
         if !fits {

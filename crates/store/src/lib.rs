@@ -16,6 +16,7 @@ mod machine;
 mod object;
 mod object_row;
 mod open;
+mod probe;
 mod run;
 mod run_row;
 mod run_store;
@@ -33,6 +34,7 @@ pub use kinds::{Bmcs, BootEnvs, Images, Machine, Machines, ObjectKind, Reservati
 pub use machine::NewMachine;
 pub use object::Selector;
 pub use open::{Store, StoreOptions};
+pub use probe::{Moment, Probe};
 pub use run::RunFilter;
 pub use signals::Statistics;
 pub use task::{TaskRow, TaskState};

@@ -1,6 +1,7 @@
 //! Opening and closing.
 
 use crate::history::{self, Recorder};
+use crate::probe::{NoProbe, Probe};
 use crate::seal::Sealer;
 use crate::signals::Signals;
 use crate::token;
@@ -67,6 +68,14 @@ impl Store {
     /// # Errors
     /// When another server has it open, or it cannot be read.
     pub async fn open(options: StoreOptions) -> Result<Self, OpenError> {
+        Self::open_probed(options, Arc::new(NoProbe)).await
+    }
+
+    /// As [`Store::open`], with every transaction shown to `probe`.
+    ///
+    /// # Errors
+    /// As for [`Store::open`].
+    pub async fn open_probed(options: StoreOptions, probe: Arc<dyn Probe>) -> Result<Self, OpenError> {
         let StoreOptions { path, key, clock } = options;
         let lock = lock(&path).await?;
         make_private(&path).map_err(|source| OpenError::File { path: path.clone(), source })?;
@@ -88,7 +97,7 @@ impl Store {
 
         let reader = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(connect.read_only(true));
         let tx = Tx::new(connection, Arc::clone(&sealer), Arc::clone(&clock));
-        let (writer, recorder, writing) = Writer::start(tx, Arc::clone(&signals));
+        let (writer, recorder, writing) = Writer::start(tx, Arc::clone(&signals), probe);
         let writing = Mutex::new(Some(writing));
         Ok(Self { inner: Arc::new(Inner { writer, recorder, signals, sealer, clock, reader, writing, _lock: lock }) })
     }

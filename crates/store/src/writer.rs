@@ -6,11 +6,13 @@
 
 use crate::StoreError;
 use crate::history::{Recorded, Recorder};
+use crate::probe::{Moment, Probe};
 use crate::seal::Sealer;
 use crate::signals::{Effects, Signals};
 use futures_util::future::BoxFuture;
 use sqlx::SqliteConnection;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, warn};
 use types::Timestamp;
@@ -66,15 +68,26 @@ enum Request {
 #[derive(Clone)]
 pub(crate) struct Writer {
     queue: mpsc::Sender<Request>,
+    at_work: Arc<AtomicBool>,
 }
 
 impl Writer {
     /// Starts the writing task over `tx`.
-    pub(crate) fn start(tx: Tx, signals: Arc<Signals>) -> (Self, Recorder, tokio::task::JoinHandle<()>) {
+    pub(crate) fn start(
+        tx: Tx,
+        signals: Arc<Signals>,
+        probe: Arc<dyn Probe>,
+    ) -> (Self, Recorder, tokio::task::JoinHandle<()>) {
         let (queue, requests) = mpsc::channel(QUEUE);
         let (recorder, recorded) = Recorder::new();
-        let task = tokio::spawn(WriterTask { tx, signals, requests, recorded }.run());
-        (Self { queue }, recorder, task)
+        let at_work = Arc::new(AtomicBool::new(false));
+        let task = WriterTask { tx, signals, requests, recorded, probe, at_work: Arc::clone(&at_work) };
+        (Self { queue, at_work }, recorder, tokio::spawn(task.run()))
+    }
+
+    /// Whether no write is queued or under way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.queue.capacity() == self.queue.max_capacity() && !self.at_work.load(Ordering::Acquire)
     }
 
     /// Does `work` in a transaction. It is durable when this returns Ok, and has not happened when it returns
@@ -124,6 +137,8 @@ struct WriterTask {
     signals: Arc<Signals>,
     requests: mpsc::Receiver<Request>,
     recorded: Recorded,
+    probe: Arc<dyn Probe>,
+    at_work: Arc<AtomicBool>,
 }
 
 impl WriterTask {
@@ -131,6 +146,7 @@ impl WriterTask {
         let mut queued = Vec::with_capacity(BATCH);
         loop {
             let open = tokio::select! {
+                biased;
                 count = self.requests.recv_many(&mut queued, BATCH) => count > 0,
                 () = self.recorded.wait(), if !self.requests.is_closed() => true,
             };
@@ -143,7 +159,9 @@ impl WriterTask {
             }
             self.recorded.collect();
             if !jobs.is_empty() || self.recorded.has_some() {
+                self.at_work.store(true, Ordering::Release);
                 self.commit(jobs).await;
+                self.at_work.store(false, Ordering::Release);
             }
             if !open {
                 break;
@@ -197,7 +215,10 @@ impl WriterTask {
             }
             self.tx.execute("RELEASE write").await?;
         }
-        self.tx.execute("COMMIT").await
+        self.probe.reached(Moment::BeforeCommit).await;
+        self.tx.execute("COMMIT").await?;
+        self.probe.reached(Moment::AfterCommit).await;
+        Ok(())
     }
 
     /// Begins a transaction with what was recorded in it. When that cannot be written it is tried again later:

@@ -1,0 +1,41 @@
+//! Where a simulation looks into the store: at every commit, and whether it is at work.
+//!
+//! A server dies between any two instructions, but what is left of it changes at its commits only. So whoever
+//! can stop a server for ever right before and right after each of them can show every crash there is.
+
+use crate::Store;
+use async_trait::async_trait;
+
+/// A moment of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// All of it is written and none of it is durable.
+    BeforeCommit,
+    /// It is durable, and nobody has been told.
+    AfterCommit,
+}
+
+/// Is told of every transaction, and may hold it there.
+#[async_trait]
+pub trait Probe: Send + Sync {
+    /// The transaction has come to `moment`, and goes on when this returns.
+    async fn reached(&self, moment: Moment);
+}
+
+/// Holds nothing.
+pub(crate) struct NoProbe;
+
+#[async_trait]
+impl Probe for NoProbe {
+    async fn reached(&self, _: Moment) {}
+}
+
+impl Store {
+    /// Whether nothing is being read or written, and nothing waits to be: then only time or a message brings the
+    /// next change.
+    pub fn is_idle(&self) -> bool {
+        let reader = self.reader();
+        let reads = usize::try_from(reader.size()).unwrap_or(usize::MAX).saturating_sub(reader.num_idle());
+        reads == 0 && self.inner.writer.is_idle() && self.inner.recorder.is_empty()
+    }
+}
