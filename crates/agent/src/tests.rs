@@ -12,8 +12,9 @@ use std::fs;
 use std::io::Cursor;
 use std::process::Command;
 use types::agent::{
-    AgentConfig, CALL_HOME_PATH, CallHomeConfig, DiskSelector, HealthLimits, TaskOrder, TaskResult, Work, WriteImage,
+    AgentConfig, CALL_HOME_PATH, CallHomeConfig, HealthLimits, TaskOrder, TaskResult, Work, WriteImage,
 };
+use types::disk::DiskSelector;
 use types::image::ImageFormat;
 use types::{Digest, ErrorClass, How, Secret, TaskId};
 

@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use store::{Images, Selector};
 use types::Name;
-use types::agent::{DiskSelector, Work, WriteImage};
+use types::agent::{Work, WriteImage};
+use types::disk::DiskSelector;
 use workflow::{StepCx, StepError, StepResult};
 
 #[derive(Deserialize)]

@@ -3,7 +3,7 @@
 use crate::host::Host;
 use crate::inventory::disks;
 use types::ErrorClass;
-use types::agent::DiskSelector;
+use types::disk::DiskSelector;
 use types::inventory::Disk;
 
 /// A disk, and why it may not be written.
@@ -93,6 +93,7 @@ pub fn choose(candidates: &[Candidate], selector: &DiskSelector, needed: u64) ->
             .filter(|candidate| candidate.objection.is_none() && candidate.disk.size_bytes >= needed)
             .min_by_key(|candidate| candidate.disk.size_bytes)
             .ok_or_else(|| ChooseError::NoneFits { needed, found: list(candidates) })?,
+        DiskSelector::Rule(_) => return Err(ChooseError::NoneFits { needed, found: list(candidates) }),
     };
     let disk = candidate.disk.clone();
     match candidate.objection {

@@ -31,6 +31,8 @@ fn disk(host: &Host, name: String) -> Option<Disk> {
         serial: text("serial").or_else(|| text("device/serial")).or_else(|| unit_serial(host, &name)),
         wwid: text("wwid").or_else(|| text("device/wwid")),
         rotational: text("queue/rotational").as_deref() == Some("1"),
+        transport: None,
+        path: None,
         name,
     })
 }
