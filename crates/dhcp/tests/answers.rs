@@ -259,8 +259,8 @@ fn the_fourth_decline_of_a_client_is_ignored() {
 
 #[test]
 fn a_reservation_is_kept_for_its_card() {
-    let reserved = ReservationSpec { mac: CLIENT, address: address(11), hostname: Some("node-1".parse().unwrap()) };
-    let outside = ReservationSpec { mac: mac(9), address: address(200), hostname: None };
+    let reserved = ReservationSpec { mac: CLIENT, address: address(11), ipv6: None, hostname: Some("node-1".parse().unwrap()) };
+    let outside = ReservationSpec { mac: mac(9), address: address(200), ipv6: None, hostname: None };
     let mut rig = Rig::with_reservations(&[reserved, outside]);
     assert_eq!(rig.bind(OTHER), address(10));
     assert_eq!(rig.bind(mac(3)), address(12));
@@ -276,7 +276,7 @@ fn a_reservation_made_later_moves_the_client_when_it_renews() {
     let mut rig = Rig::new();
     let held = rig.bind(CLIENT);
     let leases = std::mem::take(&mut rig.leases);
-    rig = Rig::with_reservations(&[ReservationSpec { mac: CLIENT, address: address(50), hostname: None }]);
+    rig = Rig::with_reservations(&[ReservationSpec { mac: CLIENT, address: address(50), ipv6: None, hostname: None }]);
     rig.leases = leases;
     assert_eq!(rig.ask(&renew(CLIENT, held)).unwrap().kind, NAK);
     assert_eq!(rig.bind(CLIENT), address(50));

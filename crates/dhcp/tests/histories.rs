@@ -111,7 +111,7 @@ proptest! {
 
     #[test]
     fn no_address_is_given_twice(acts in acts()) {
-        let reserved = ReservationSpec { mac: mac(7), address: Ipv4Addr::new(10, 0, 0, 6), hostname: None };
+        let reserved = ReservationSpec { mac: mac(7), address: Ipv4Addr::new(10, 0, 0, 6), ipv6: None, hostname: None };
         let subnet = subnet(Ipv4Addr::new(10, 0, 0, 9), &[reserved]);
         let mut world = World::default();
         let mut now = Timestamp::from_second(1_700_000_000).unwrap();

@@ -1,7 +1,7 @@
 //! What a machine boots the next time it asks.
 
 use std::fmt;
-use types::machine::MachineState;
+use types::machine::{Loader, MachineState};
 use types::subnet::UnknownPolicy;
 use types::{MachineId, Name};
 
@@ -14,6 +14,8 @@ pub struct BootFacts {
     pub unknown: UnknownPolicy,
     /// The environment in which machines are discovered.
     pub discovery_env: Name,
+    /// What UEFI firmware is given to load: the machine's own word, or its subnet's.
+    pub loader: Loader,
 }
 
 /// What is known of the machine.
@@ -38,6 +40,8 @@ pub struct BootDecision {
     pub target: BootTarget,
     /// Why.
     pub reason: BootReason,
+    /// By which loader, if it is UEFI firmware that asks.
+    pub loader: Loader,
 }
 
 /// What to boot.
@@ -92,7 +96,7 @@ pub fn decide_boot(facts: &BootFacts) -> BootDecision {
         None => unknown(facts),
         Some(machine) => known(machine, facts),
     };
-    BootDecision { target, reason }
+    BootDecision { target, reason, loader: facts.loader }
 }
 
 fn unknown(facts: &BootFacts) -> (BootTarget, BootReason) {
@@ -132,7 +136,8 @@ mod tests {
     }
 
     fn decide(machine: Option<MachineFacts>, unknown: UnknownPolicy) -> (BootTarget, BootReason) {
-        let decision = decide_boot(&BootFacts { machine, unknown, discovery_env: name("discovery") });
+        let decision =
+            decide_boot(&BootFacts { machine, unknown, discovery_env: name("discovery"), loader: Loader::Ipxe });
         (decision.target, decision.reason)
     }
 

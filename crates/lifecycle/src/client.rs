@@ -1,8 +1,8 @@
 //! Which program asks, and which file brings it one step nearer to its target.
 
-use crate::BootTarget;
+use crate::{BootDecision, BootTarget};
 use types::MacAddr;
-use types::machine::Firmware;
+use types::machine::{Firmware, Loader};
 
 /// A program that asks for something to boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub struct BootServer {
     pub loaders: LoaderFiles,
 }
 
-/// Names of the loaders among the boot files. Every one of them is a build of iPXE.
+/// Names of the loaders among the boot files. But for the shim they are builds of iPXE.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoaderFiles {
     /// For PC BIOS.
@@ -80,6 +80,9 @@ pub struct LoaderFiles {
     pub uefi_x64_http: String,
     /// For 64-bit ARM, where there is one.
     pub uefi_arm64: Option<String>,
+    /// For 64-bit x86 under Secure Boot, where there is one: the signed shim. It loads the signed GRUB, which
+    /// lies beside it as `grubx64.efi`.
+    pub shim_x64: Option<String>,
 }
 
 impl Default for LoaderFiles {
@@ -89,6 +92,7 @@ impl Default for LoaderFiles {
             uefi_x64: "snponly.efi".to_owned(),
             uefi_x64_http: "ipxe.efi".to_owned(),
             uefi_arm64: None,
+            shim_x64: None,
         }
     }
 }
@@ -106,18 +110,23 @@ pub enum BootOffer {
     Http(String),
 }
 
-/// Decides which file brings `client` to `target`.
+/// Decides which file brings `client` to what was decided for it.
 ///
 /// PC firmware that is to boot its disk gets an address and no boot file: its ROM says "no boot filename" and
 /// leaves at once. UEFI repeats its DISCOVER for a minute over such an offer, as over silence (measured with
 /// OVMF: 4 + 8 + 16 + 32 s), so it gets iPXE, whose script leaves in 3 s.
-pub fn boot_offer(target: &BootTarget, client: &Client, server: &BootServer) -> BootOffer {
-    match (target, client.program) {
+///
+/// Firmware that is to load what is signed is never offered anything else: it would refuse it, and a person would
+/// look for the reason.
+pub fn boot_offer(decision: &BootDecision, client: &Client, server: &BootServer) -> BootOffer {
+    let signed = decision.loader == Loader::GrubSigned && client.arch.map(ClientArch::firmware) == Some(Firmware::Uefi);
+    match (&decision.target, client.program) {
         (BootTarget::Deny, _) => BootOffer::Denied,
         (BootTarget::Ignore, _) | (_, Program::System) => BootOffer::Nothing,
         (BootTarget::LocalDisk | BootTarget::Env(_), Program::Ipxe) => {
             BootOffer::Http(format!("{}/boot/{}/script.ipxe", server.url, client.mac.dashed()))
         }
+        (BootTarget::LocalDisk | BootTarget::Env(_), program) if signed => signed_loader(program, client.arch, server),
         (BootTarget::LocalDisk, Program::Pxe) if client.arch == Some(ClientArch::Bios) => BootOffer::Nothing,
         (BootTarget::LocalDisk | BootTarget::Env(_), Program::Pxe) => tftp_loader(client.arch, &server.loaders),
         (BootTarget::LocalDisk | BootTarget::Env(_), Program::HttpBoot) => http_loader(client.arch, server),
@@ -143,15 +152,36 @@ fn http_loader(arch: Option<ClientArch>, server: &BootServer) -> BootOffer {
     file.map_or(BootOffer::Nothing, |file| BootOffer::Http(format!("{}/boot/files/{file}", server.url)))
 }
 
+/// The shim, by TFTP only: GRUB 2.06 goes on over the network where PXE left it, and knows nothing of a network
+/// that HTTP boot set up (it stops at its prompt).
+fn signed_loader(program: Program, arch: Option<ClientArch>, server: &BootServer) -> BootOffer {
+    match (program, arch, &server.loaders.shim_x64) {
+        (Program::Pxe, Some(ClientArch::UefiX64), Some(shim)) => BootOffer::Tftp(shim.clone()),
+        _ => BootOffer::Nothing,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::BootReason;
 
     fn offer(target: &BootTarget, program: Program, arch: Option<u16>) -> BootOffer {
+        offer_by(Loader::Ipxe, Some("shimx64.efi"), target, program, arch)
+    }
+
+    fn offer_by(
+        loader: Loader,
+        shim: Option<&str>,
+        target: &BootTarget,
+        program: Program,
+        arch: Option<u16>,
+    ) -> BootOffer {
         let mac = MacAddr([0x52, 0x54, 0, 0xab, 0, 1]);
         let client = Client { mac, program, arch: arch.and_then(ClientArch::from_option) };
-        let server = BootServer { url: "http://10.77.0.1:8080".into(), loaders: LoaderFiles::default() };
-        boot_offer(target, &client, &server)
+        let loaders = LoaderFiles { shim_x64: shim.map(str::to_owned), ..LoaderFiles::default() };
+        let server = BootServer { url: "http://10.77.0.1:8080".into(), loaders };
+        boot_offer(&BootDecision { target: target.clone(), reason: BootReason::Wanted, loader }, &client, &server)
     }
 
     fn env() -> BootTarget {
@@ -198,5 +228,28 @@ mod tests {
             assert_eq!(offer(&BootTarget::Ignore, program, Some(arch)), BootOffer::Nothing);
             assert_eq!(offer(&BootTarget::Deny, program, Some(arch)), BootOffer::Denied);
         }
+    }
+
+    #[test]
+    fn machine_that_loads_what_is_signed_is_offered_the_shim_and_nothing_else() {
+        let signed = |shim, program, arch| {
+            [env(), BootTarget::LocalDisk]
+                .map(|target| offer_by(Loader::GrubSigned, shim, &target, program, Some(arch)))
+        };
+        let shim = BootOffer::Tftp("shimx64.efi".into());
+        assert_eq!(signed(Some("shimx64.efi"), Program::Pxe, 7), [shim.clone(), shim]);
+        for (shim, program, arch) in [
+            (None, Program::Pxe, 7),
+            (Some("shimx64.efi"), Program::HttpBoot, 0x10),
+            (Some("shimx64.efi"), Program::Pxe, 11),
+        ] {
+            assert_eq!(signed(shim, program, arch), [BootOffer::Nothing, BootOffer::Nothing], "{program:?} {arch}");
+        }
+    }
+
+    #[test]
+    fn pc_bios_has_no_secure_boot_and_gets_ipxe() {
+        let offer = offer_by(Loader::GrubSigned, Some("shimx64.efi"), &env(), Program::Pxe, Some(0));
+        assert_eq!(offer, BootOffer::Tftp("undionly.kpxe".into()));
     }
 }

@@ -43,11 +43,11 @@ pub enum ScriptError {
 }
 
 /// The kernel's COMMAND_LINE_SIZE on x86 and arm64, less the closing NUL.
-const MAX_COMMAND_LINE: usize = 2047;
+pub(crate) const MAX_COMMAND_LINE: usize = 2047;
 /// Seconds before a machine that could not load something tries again: a server's restart takes about as long.
-const RETRY_SECONDS: u32 = 5;
+pub(crate) const RETRY_SECONDS: u32 = 5;
 /// The name under which the agent's configuration is loaded.
-const CONFIG_NAME: &str = "agent.cpio";
+pub(crate) const CONFIG_NAME: &str = "agent.cpio";
 
 /// The script that boots an environment, for the machine with `mac`, from `server_url` (no slash at its end).
 ///
@@ -130,7 +130,8 @@ pub fn no_boot_script(reason: BootReason) -> String {
     )
 }
 
-fn check(what: &'static str, value: &str) -> Result<(), ScriptError> {
+/// Refuses what could be more than a word to iPXE or GRUB.
+pub(crate) fn check(what: &'static str, value: &str) -> Result<(), ScriptError> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._+~@:/=,%[]".contains(&byte);
     if !value.is_empty() && value.bytes().all(plain) {
         Ok(())

@@ -149,7 +149,7 @@ impl Inner {
             }
         };
         let boot = decide_boot(&facts);
-        let offer = boot_offer(&boot.target, &client(request), &self.config.boot_server(subnet.server));
+        let offer = boot_offer(&boot, &client(request), &self.config.boot_server(subnet.server));
         let Ok(place) = self.committer.reserve().await else {
             return;
         };

@@ -51,7 +51,7 @@ async fn per_machine(
         (Ok(mac), Some(file)) => inner.find_per_machine(mac, file, peer).await,
         _ => Err(FindError::NotFound),
     };
-    let is_script = PerMachine::from_name(&name) == Some(PerMachine::Script);
+    let is_script = matches!(PerMachine::from_name(&name), Some(PerMachine::Script | PerMachine::GrubConfig));
     let mut response = respond(inner, request, peer, found).await;
     if is_script && response.status().is_success() {
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));

@@ -1,12 +1,16 @@
 //! What a path stands for, over TFTP and HTTP alike.
 //!
-//! `NAME` is a boot file; `MAC/script.ipxe` and `MAC/agent.cpio` are made for the machine when they are asked for.
+//! `NAME` is a boot file; `MAC/script.ipxe`, `MAC/grub.cfg` and `MAC/agent.cpio` are made for the machine when they
+//! are asked for.
 
 use crate::book::find_subnet;
 use crate::cpio::agent_config_archive;
 use crate::{AgentBoot, BackendError, FileSource, Inner};
 use bytes::Bytes;
-use lifecycle::{BootDecision, BootTarget, ScriptError, boot_script, decide_boot, no_boot_script, wait_script};
+use lifecycle::{
+    BootDecision, BootTarget, GRUB_START, GRUB_START_NAME, ScriptError, boot_script, decide_boot, grub_config,
+    grub_local_config, grub_wait_config, no_boot_script, wait_script,
+};
 use std::net::{IpAddr, Ipv4Addr};
 use types::{MacAddr, MachineId, Name};
 
@@ -34,6 +38,7 @@ pub(crate) enum FindError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PerMachine {
     Script,
+    GrubConfig,
     AgentConfig,
 }
 
@@ -41,6 +46,7 @@ impl PerMachine {
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         match name {
             "script.ipxe" => Some(Self::Script),
+            "grub.cfg" => Some(Self::GrubConfig),
             "agent.cpio" => Some(Self::AgentConfig),
             _ => None,
         }
@@ -68,7 +74,8 @@ impl Inner {
     }
 
     pub(crate) fn find_file(&self, name: &str, peer: Option<IpAddr>) -> Result<Found, FindError> {
-        let source = self.backend.files().find(name).cloned().ok_or(FindError::NotFound)?;
+        let ours = (name == GRUB_START_NAME).then(|| FileSource::Bytes(Bytes::from_static(GRUB_START.as_bytes())));
+        let source = ours.or_else(|| self.backend.files().find(name).cloned()).ok_or(FindError::NotFound)?;
         Ok(Found { source, mac: peer.and_then(|peer| self.mac_of(peer)), machine: None })
     }
 
@@ -87,6 +94,7 @@ impl Inner {
         let decision = decide_boot(&facts);
         let bytes = match file {
             PerMachine::Script => Bytes::from(self.script(&decision, mac, &url).await?),
+            PerMachine::GrubConfig => Bytes::from(self.grub_config(&decision, mac).await?),
             PerMachine::AgentConfig => self.agent_config(&decision, mac, &url).await?,
         };
         let machine = facts.machine.map(|machine| machine.id);
@@ -120,6 +128,17 @@ impl Inner {
             BootTarget::Env(env) => match self.backend.boot_env(env, mac).await? {
                 Some(files) => Ok(boot_script(&files, mac, url)?),
                 None => Ok(wait_script(env, mac, url)?),
+            },
+        }
+    }
+
+    async fn grub_config(&self, decision: &BootDecision, mac: MacAddr) -> Result<String, FindError> {
+        match &decision.target {
+            BootTarget::Deny => Err(FindError::NotFound),
+            BootTarget::Ignore | BootTarget::LocalDisk => Ok(grub_local_config(decision.reason)),
+            BootTarget::Env(env) => match self.backend.boot_env(env, mac).await? {
+                Some(files) => Ok(grub_config(&files, mac)?),
+                None => Ok(grub_wait_config(env)),
             },
         }
     }

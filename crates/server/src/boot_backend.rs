@@ -54,11 +54,13 @@ impl BootBackend for StoredBoot {
         let machine = self.store.machine_by_mac(mac).await;
         let machine = machine.map_err(|error| BackendError::new("reading the machine", error))?;
         let subnets = self.site.subnets();
+        let own_loader = machine.as_ref().and_then(|machine| machine.spec.loader);
         let policy = subnet.and_then(|name| subnets.iter().find(|subnet| subnet.name == *name));
         Ok(BootFacts {
             machine: machine.as_ref().map(facts_of),
             unknown: policy.map_or(UnknownPolicy::Ignore, |subnet| subnet.spec.unknown),
             discovery_env: discovery(),
+            loader: own_loader.or(policy.map(|subnet| subnet.spec.loader)).unwrap_or_default(),
         })
     }
 

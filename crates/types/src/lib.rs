@@ -15,6 +15,7 @@ pub mod event;
 pub mod id;
 pub mod image;
 pub mod inventory;
+pub mod ipv6;
 pub mod mac;
 pub mod machine;
 pub mod name;

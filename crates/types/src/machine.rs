@@ -19,6 +19,9 @@ pub struct MachineSpec {
     /// Its BMC, by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bmc: Option<Name>,
+    /// What its UEFI firmware is given to load; without it, what its subnet says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loader: Option<Loader>,
     /// Parameters of this machine alone.
     #[serde(default, skip_serializing_if = "Params::is_empty")]
     #[schema(value_type = Object)]
@@ -77,6 +80,17 @@ pub enum Firmware {
     Bios,
     /// UEFI.
     Uefi,
+}
+
+/// What UEFI firmware of x86 is given to load. PC BIOS has no Secure Boot and always gets iPXE.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Loader {
+    /// iPXE, which is not signed: Secure Boot must be off.
+    #[default]
+    Ipxe,
+    /// The distribution's shim and GRUB, which firmware with Secure Boot takes.
+    GrubSigned,
 }
 
 /// Processor architecture, in the kernel's words.

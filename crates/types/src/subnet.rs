@@ -1,9 +1,11 @@
 //! Subnets and reservations as objects.
 
 use crate::dhcp_option::DhcpOption;
+use crate::ipv6::Ipv6Spec;
+use crate::machine::Loader;
 use crate::{HumanDuration, MacAddr, Name, Params};
 use serde::{Deserialize, Serialize};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use utoipa::ToSchema;
 
 /// A network that Slipway serves addresses and boot files on.
@@ -64,6 +66,12 @@ pub struct SubnetSpec {
     /// Further options, by code.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<DhcpOption>,
+    /// What UEFI firmware is given to load where the machine says nothing of its own.
+    #[serde(default)]
+    pub loader: Loader,
+    /// The network's IPv6 side, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv6: Option<Ipv6Spec>,
     /// What a machine gets that Slipway does not know.
     #[serde(default)]
     pub unknown: UnknownPolicy,
@@ -101,6 +109,8 @@ impl SubnetSpec {
             search: Vec::new(),
             routes: Vec::new(),
             options: Vec::new(),
+            loader: Loader::default(),
+            ipv6: None,
             unknown: UnknownPolicy::default(),
             discovery_workflow: None,
             params: Params::default(),
@@ -176,6 +186,10 @@ pub struct ReservationSpec {
     /// Its address.
     #[schema(value_type = String)]
     pub address: Ipv4Addr,
+    /// Its IPv6 address, in a network with an IPv6 side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub ipv6: Option<Ipv6Addr>,
     /// The host name it is told (option 12).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hostname: Option<Name>,

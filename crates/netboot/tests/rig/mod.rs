@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use types::agent::AgentConfig;
 use types::event::NewEvent;
-use types::machine::MachineState;
+use types::machine::{Loader, MachineState};
 use types::subnet::{Pool, SubnetSpec, UnknownPolicy};
 use types::{HumanDuration, MacAddr, MachineId, Name, Secret};
 
@@ -121,7 +121,7 @@ impl BootBackend for World {
 
     async fn boot_facts(&self, mac: MacAddr, _subnet: Option<&Name>) -> Result<BootFacts, BackendError> {
         let machine = self.machines.lock().unwrap().get(&mac).cloned();
-        Ok(BootFacts { machine, unknown: self.unknown, discovery_env: name("discovery") })
+        Ok(BootFacts { machine, unknown: self.unknown, discovery_env: name("discovery"), loader: Loader::Ipxe })
     }
 
     async fn boot_env(&self, env: &Name, _mac: MacAddr) -> Result<Option<BootEnvFiles>, BackendError> {
