@@ -20,6 +20,7 @@ mod maintenance_os;
 mod packages;
 mod place;
 mod setup;
+mod signed_loaders;
 mod test;
 mod tidy;
 

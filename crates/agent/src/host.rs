@@ -69,6 +69,15 @@ impl Host {
         if self.has("sys/firmware/efi") { Firmware::Uefi } else { Firmware::Bios }
     }
 
+    /// Whether Secure Boot is on, by UEFI's variable: four bytes of attributes and one of value (UEFI 2.10 §3.3).
+    pub fn secure_boot(&self) -> Option<bool> {
+        let variable = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
+        match fs::read(self.path(variable)).ok()?.as_slice() {
+            [_, _, _, _, value] => Some(*value == 1),
+            _ => None,
+        }
+    }
+
     /// The card that the firmware booted from, where the boot script told the kernel by `BOOTIF=` as PXELINUX
     /// does: the address after the hardware type, with dashes.
     pub fn boot_mac(&self) -> Option<MacAddr> {

@@ -41,6 +41,7 @@ fn board(host: &Host, tables: &smbios::Tables) -> Board {
         serial: board.serial.or_else(|| dmi(host, "board_serial")),
         firmware_vendor: board.firmware_vendor.or_else(|| dmi(host, "bios_vendor")),
         firmware_version: board.firmware_version.or_else(|| dmi(host, "bios_version")),
+        secure_boot: host.secure_boot(),
     }
 }
 

@@ -49,6 +49,11 @@ impl Network {
         ip(&["address", "add", address, "dev", &self.bridge]).await
     }
 
+    /// Adds an IPv6 address, such as `fd00:77::1/64`, and waits for nobody to object: there is nobody yet.
+    pub async fn add_ipv6_address(&self, address: &str) -> Result<(), NetworkError> {
+        ip(&["-6", "address", "add", address, "dev", &self.bridge, "nodad"]).await
+    }
+
     /// Adds a tap for one machine.
     pub async fn add_tap(&self, tap: &str) -> Result<(), NetworkError> {
         ip(&["tuntap", "add", tap, "mode", "tap"]).await?;

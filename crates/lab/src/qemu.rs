@@ -9,6 +9,6 @@ mod monitor;
 mod power_log;
 mod process;
 
-pub use arguments::{FirmwareFiles, MachineSpec};
+pub use arguments::{FirmwareFiles, MachineSpec, NetworkBoot};
 pub use machine::{QemuError, QemuMachine};
 pub use power_log::PowerCounts;

@@ -2,7 +2,7 @@
 
 use crate::network::{Network, NetworkError};
 use crate::power::PowerBackend;
-use crate::qemu::{MachineSpec, QemuMachine};
+use crate::qemu::{MachineSpec, NetworkBoot, QemuMachine};
 use crate::redfish::{self, BmcOptions, BmcSimulator};
 use serde::Serialize;
 use std::net::{IpAddr, SocketAddr};
@@ -106,6 +106,7 @@ impl RackMachine {
         let qemu = Arc::new(QemuMachine::new(MachineSpec {
             name: name.to_string(),
             firmware,
+            network_boot: NetworkBoot::Pxe,
             mac,
             tap,
             uuid,

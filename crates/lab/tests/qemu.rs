@@ -6,7 +6,7 @@
 
 use lab::network::Network;
 use lab::power::{BootPlan, BootSource};
-use lab::qemu::{MachineSpec, PowerCounts, QemuMachine};
+use lab::qemu::{MachineSpec, NetworkBoot, PowerCounts, QemuMachine};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -33,6 +33,7 @@ async fn machine(directory: &Path) -> QemuMachine {
     QemuMachine::new(MachineSpec {
         name: "m1".into(),
         firmware: Firmware::Bios,
+        network_boot: NetworkBoot::Pxe,
         mac: "52:54:00:00:00:01".parse().unwrap(),
         tap: "tap0".into(),
         uuid: uuid::Uuid::from_u128(1),

@@ -48,6 +48,9 @@ pub struct Board {
     pub firmware_vendor: Option<String>,
     /// Version of the firmware.
     pub firmware_version: Option<String>,
+    /// Whether UEFI firmware started only what is signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secure_boot: Option<bool>,
 }
 
 /// The processors together.

@@ -13,6 +13,8 @@ pub struct MachineSpec {
     pub name: String,
     /// BIOS or UEFI.
     pub firmware: Firmware,
+    /// How UEFI firmware boots from the network.
+    pub network_boot: NetworkBoot,
     /// The network card's address.
     pub mac: MacAddr,
     /// The tap that the network card is plugged into; it must exist.
@@ -56,6 +58,19 @@ impl MachineSpec {
     }
 }
 
+/// How UEFI firmware boots from the network. It has four ways and tries them in this order; PXE over a protocol that
+/// is not named is switched off, and HTTP boot cannot be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum NetworkBoot {
+    /// PXE over IPv4.
+    #[default]
+    Pxe,
+    /// PXE over IPv6.
+    PxeIpv6,
+    /// HTTP boot: over IPv4, and when nobody answers that for a minute, over IPv6.
+    Http,
+}
+
 /// Where the UEFI firmware lies on this system.
 #[derive(Debug, Clone)]
 pub struct FirmwareFiles {
@@ -63,13 +78,27 @@ pub struct FirmwareFiles {
     pub code: PathBuf,
     /// Its variables as they leave the factory.
     pub variables: PathBuf,
+    /// Whether it takes signed programs only. Its variables are then out of reach but for system management mode.
+    pub secure_boot: bool,
+}
+
+impl FirmwareFiles {
+    /// As the package `ovmf` has them with Microsoft's keys enrolled, as servers leave the factory.
+    pub fn secure_boot() -> Self {
+        let place = Path::new("/usr/share/OVMF");
+        Self {
+            code: place.join("OVMF_CODE_4M.secboot.fd"),
+            variables: place.join("OVMF_VARS_4M.ms.fd"),
+            secure_boot: true,
+        }
+    }
 }
 
 impl Default for FirmwareFiles {
     /// As the package `ovmf` of Debian and Ubuntu has them.
     fn default() -> Self {
         let place = Path::new("/usr/share/OVMF");
-        Self { code: place.join("OVMF_CODE_4M.fd"), variables: place.join("OVMF_VARS_4M.fd") }
+        Self { code: place.join("OVMF_CODE_4M.fd"), variables: place.join("OVMF_VARS_4M.fd"), secure_boot: false }
     }
 }
 
@@ -78,7 +107,9 @@ pub(super) fn arguments(spec: &MachineSpec, firmware: &FirmwareFiles, plan: &Boo
     let order = BootOrder::of(plan);
     let mut line = CommandLine::default();
     // KVM may be there and hang; emulation is the same everywhere. Five-level paging makes each page walk longer.
-    line.add("-machine", "q35").add("-accel", "tcg,thread=multi").add("-cpu", "max,la57=off");
+    let protected = spec.firmware == Firmware::Uefi && firmware.secure_boot;
+    line.add("-machine", if protected { "q35,smm=on" } else { "q35" });
+    line.add("-accel", "tcg,thread=multi").add("-cpu", "max,la57=off");
     line.add("-smp", spec.processors.to_string()).add("-m", spec.memory_mib.to_string());
     line.flag("-nodefaults").flag("-no-user-config").add("-display", "none").add("-vga", "none");
     line.add("-name", &spec.name).add("-uuid", spec.uuid.to_string());
@@ -106,8 +137,15 @@ fn add_firmware(line: &mut CommandLine, spec: &MachineSpec, firmware: &FirmwareF
     let flash =
         |unit: u8, file: &Path, rest: &str| format!("if=pflash,unit={unit},format=raw,file={}{rest}", escaped(file));
     line.add("-drive", flash(0, &firmware.code, ",readonly=on")).add("-drive", flash(1, &spec.variables(), ""));
-    // Nobody answers it here, and waiting for that delays the way on to the disk.
-    line.add("-fw_cfg", "name=opt/org.tianocore/IPv6PXESupport,string=n");
+    if firmware.secure_boot {
+        line.add("-global", "driver=cfi.pflash01,property=secure,value=on");
+    }
+    // Nobody answers the others here, and waiting for that delays the way on to the disk.
+    for (name, way) in [("IPv4PXESupport", NetworkBoot::Pxe), ("IPv6PXESupport", NetworkBoot::PxeIpv6)] {
+        if spec.network_boot != way {
+            line.add("-fw_cfg", format!("name=opt/org.tianocore/{name},string=n"));
+        }
+    }
 }
 
 fn add_network(line: &mut CommandLine, spec: &MachineSpec, order: &BootOrder) {
@@ -179,6 +217,7 @@ mod tests {
         MachineSpec {
             name: "m1".into(),
             firmware,
+            network_boot: NetworkBoot::Pxe,
             mac: "52:54:00:00:00:01".parse().unwrap(),
             tap: "tap0".into(),
             uuid: Uuid::from_u128(1),
@@ -213,6 +252,21 @@ mod tests {
     fn inserted_cd_is_tried_first_when_asked_for() {
         let line = line(Firmware::Uefi, BootSource::Cd, Some("/a.iso"));
         assert!(line.contains("ide-cd,drive=cd,bus=ide.0,bootindex=0"), "{line}");
+    }
+
+    #[test]
+    fn firmware_with_secure_boot_guards_its_variables() {
+        let plan = BootPlan { source: BootSource::Network, cd: None };
+        let line = arguments(&spec(Firmware::Uefi), &FirmwareFiles::secure_boot(), &plan).join(" ");
+        assert!(line.contains("-machine q35,smm=on") && line.contains("property=secure,value=on"), "{line}");
+    }
+
+    #[test]
+    fn machine_that_boots_by_http_does_not_try_pxe() {
+        let plan = BootPlan { source: BootSource::Network, cd: None };
+        let spec = MachineSpec { network_boot: NetworkBoot::Http, ..spec(Firmware::Uefi) };
+        let line = arguments(&spec, &FirmwareFiles::default(), &plan).join(" ");
+        assert!(line.contains("IPv4PXESupport,string=n") && line.contains("IPv6PXESupport,string=n"), "{line}");
     }
 
     #[test]
