@@ -17,6 +17,8 @@ pub struct Config {
     pub tftp_limits: tftp::Limits,
     /// TFTP transfers at a time; a request beyond it is not answered, and the client repeats it.
     pub max_tftp_transfers: usize,
+    /// Of them, those to one address.
+    pub max_tftp_transfers_per_source: usize,
     /// DHCP messages being answered at a time; one beyond it is dropped, and the client repeats it.
     pub max_dhcp_messages: usize,
     /// The time.
@@ -30,6 +32,8 @@ impl Default for Config {
             loaders: LoaderFiles::default(),
             tftp_limits: tftp::Limits::default(),
             max_tftp_transfers: 2000,
+            // A loader has one file open, GRUB some; a rack behind one translated address, some dozens.
+            max_tftp_transfers_per_source: 128,
             max_dhcp_messages: 4096,
             clock: Clock::default(),
         }

@@ -10,4 +10,4 @@ mod transfer;
 
 pub use packet::{ErrorCode, Packet, ParsePacketError, ReadOptions, ReadRequest, data_header, error_packet};
 pub use path::{BadPath, clean_path};
-pub use transfer::{Action, Limits, Outcome, Transfer};
+pub use transfer::{Action, Block, Blocks, Limits, Outcome, Transfer};

@@ -31,7 +31,8 @@ pub struct ReadRequest {
     pub options: ReadOptions,
 }
 
-/// The options of a request that we know. A value that is no number is as if the option were missing.
+/// The options of a request that we know. A value that is no number is as if the option were missing. Of an
+/// option that is there twice, which RFC 2347 forbids, the first counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ReadOptions {
     /// Bytes of a block (RFC 2348).
@@ -124,6 +125,14 @@ fn take_text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&bytes[..end], &bytes[end + 1..]))
 }
 
+/// Decimal digits and nothing else; Rust's own reading takes a sign too.
+fn parse_number(text: &[u8]) -> Option<u64> {
+    (!text.is_empty()).then_some(text)?.iter().try_fold(0_u64, |number, byte| {
+        let digit = byte.is_ascii_digit().then(|| byte - b'0')?;
+        number.checked_mul(10)?.checked_add(u64::from(digit))
+    })
+}
+
 fn parse_read(bytes: &[u8]) -> Option<ReadRequest> {
     let (name, rest) = take_text(bytes)?;
     let (mode, mut rest) = take_text(rest)?;
@@ -133,12 +142,12 @@ fn parse_read(bytes: &[u8]) -> Option<ReadRequest> {
             break;
         };
         rest = after;
-        let number = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+        let Some(number) = parse_number(value) else { continue };
         match option.to_ascii_lowercase().as_slice() {
-            b"blksize" => options.block_size = number,
-            b"timeout" => options.timeout_seconds = number,
-            b"tsize" => options.wants_size = number.is_some(),
-            b"windowsize" => options.window = number,
+            b"blksize" => options.block_size = options.block_size.or(Some(number)),
+            b"timeout" => options.timeout_seconds = options.timeout_seconds.or(Some(number)),
+            b"tsize" => options.wants_size = true,
+            b"windowsize" => options.window = options.window.or(Some(number)),
             _ => {}
         }
     }

@@ -4,6 +4,7 @@
 
 use proptest::prelude::*;
 use std::collections::VecDeque;
+use std::time::Duration;
 use tftp::{Action, Limits, Outcome, Packet, ReadOptions, Transfer, data_header};
 
 /// A client as RFC 1350 and RFC 7440 describe it: takes blocks in order, acknowledges each window's last and
@@ -15,14 +16,16 @@ struct Client {
     blocks: u64,
     since_ack: u64,
     complete: bool,
+    heard: bool,
 }
 
 impl Client {
     fn new(block_size: usize, window: u64) -> Self {
-        Self { block_size, window, received: Vec::new(), blocks: 0, since_ack: 0, complete: false }
+        Self { block_size, window, received: Vec::new(), blocks: 0, since_ack: 0, complete: false, heard: false }
     }
 
     fn on_packet(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        self.heard = true;
         match bytes {
             [0, 6, ..] => (self.blocks == 0).then(|| ack(0)),
             [0, 3, high, low, data @ ..] => {
@@ -45,10 +48,15 @@ impl Client {
         }
     }
 
+    /// A client that has got nothing asks again.
     fn on_timeout(&mut self) -> Vec<u8> {
         self.since_ack = 0;
-        ack(self.blocks)
+        if self.heard { ack(self.blocks) } else { b"\0\x01x\0octet\0".to_vec() }
     }
+}
+
+fn is_request(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0, 1])
 }
 
 fn ack(block: u64) -> Vec<u8> {
@@ -56,22 +64,27 @@ fn ack(block: u64) -> Vec<u8> {
     vec![0, 4, high, low]
 }
 
-fn packet(file: &[u8], action: &Action) -> Option<Vec<u8>> {
+/// The packets that the server sends.
+fn packets(file: &[u8], transfer: &Transfer, action: &Action) -> Vec<Vec<u8>> {
     match action {
-        Action::Send(bytes) => Some(bytes.clone()),
-        Action::SendBlock { block, offset, len } => {
-            let from = usize::try_from(*offset).unwrap();
-            Some([data_header(*block).as_slice(), &file[from..from + len]].concat())
-        }
-        Action::Finish(_) => None,
+        Action::Wait | Action::Finish(_) => Vec::new(),
+        Action::SendOptionAck => vec![transfer.option_ack().to_vec()],
+        Action::SendBlocks(blocks) => blocks
+            .clone()
+            .map(|block| {
+                let from = usize::try_from(block.offset).unwrap();
+                [data_header(block.number).as_slice(), &file[from..from + block.len]].concat()
+            })
+            .collect(),
     }
 }
 
-fn outcome(actions: &[Action]) -> Option<Outcome> {
-    actions.iter().find_map(|action| match action {
-        Action::Finish(outcome) => Some(outcome.clone()),
-        _ => None,
-    })
+/// The numbers of the blocks that the server sends.
+fn numbers(action: Action) -> Vec<u16> {
+    match action {
+        Action::SendBlocks(blocks) => blocks.map(|block| block.number).collect(),
+        other => panic!("no blocks: {other:?}"),
+    }
 }
 
 fn content(len: usize) -> Vec<u8> {
@@ -85,20 +98,18 @@ fn options(block_size: u64, window: u64) -> ReadOptions {
 /// Runs a transfer over a perfect network; returns what arrived and how many packets the server sent.
 fn run(file: &[u8], options: &ReadOptions, block_size: usize, window: u64) -> (Vec<u8>, usize) {
     let mut client = Client::new(block_size, window);
-    let (mut transfer, actions) = Transfer::start(options, file.len() as u64, Limits::default());
-    let mut queue: VecDeque<Action> = actions.into();
+    let (mut transfer, mut action) = Transfer::start(options, file.len() as u64, Limits::default());
     let mut sent = 0;
-    while let Some(action) = queue.pop_front() {
-        let Some(bytes) = packet(file, &action) else {
-            assert_eq!(action, Action::Finish(Outcome::Complete));
-            return (client.received, sent);
-        };
-        sent += 1;
-        if let Some(answer) = client.on_packet(&bytes) {
-            queue.extend(transfer.on_packet(&answer));
+    while !matches!(action, Action::Finish(_)) {
+        let mut answer = None;
+        for packet in packets(file, &transfer, &action) {
+            sent += 1;
+            answer = answer.or(client.on_packet(&packet));
         }
+        action = transfer.on_packet(&answer.expect("the client answers every window"));
     }
-    panic!("the transfer stands still after {} bytes", client.received.len());
+    assert_eq!(action, Action::Finish(Outcome::Complete));
+    (client.received, sent)
 }
 
 #[test]
@@ -122,69 +133,118 @@ fn block_numbers_go_on_after_65535() {
 
 #[test]
 fn options_are_bounded_and_absurd_ones_left_out() {
-    let answer = |options: &ReadOptions| {
-        let (_, actions) = Transfer::start(options, 1234, Limits::default());
-        match &actions[0] {
-            Action::Send(bytes) => String::from_utf8(bytes[2..].to_vec()).unwrap().replace('\0', " "),
-            Action::SendBlock { .. } => "data".to_owned(),
-            Action::Finish(_) => "finish".to_owned(),
+    let answer = |text: &str| {
+        let request = [&b"\0\x01x\0octet\0"[..], text.replace(' ', "\0").as_bytes(), b"\0"].concat();
+        let Ok(Packet::Read(request)) = Packet::parse(&request) else { panic!("not a request: {text}") };
+        let (transfer, action) = Transfer::start(&request.options, 1234, Limits::default());
+        match action {
+            Action::SendOptionAck => {
+                String::from_utf8(transfer.option_ack()[2..].to_vec()).unwrap().replace('\0', " ").trim_end().to_owned()
+            }
+            Action::SendBlocks(blocks) => format!("{} block of {}", blocks.clone().count(), blocks.last().unwrap().len),
+            other => panic!("{other:?}"),
         }
     };
-    let wanted =
-        ReadOptions { block_size: Some(65464), window: Some(65535), timeout_seconds: Some(3), wants_size: true };
-    assert_eq!(answer(&wanted), "blksize 1468 timeout 3 tsize 1234 windowsize 64 ");
-    let absurd = ReadOptions { block_size: Some(7), window: Some(0), timeout_seconds: Some(256), wants_size: false };
-    assert_eq!(answer(&absurd), "data");
-    assert_eq!(answer(&ReadOptions { block_size: Some(u64::MAX), ..absurd }), "data");
+    const NONE: &str = "1 block of 512";
+    for (asked, answered) in [
+        ("blksize 8", "blksize 8"),
+        ("blksize 1428", "blksize 1428"),
+        ("blksize 65464", "blksize 1468"),
+        ("blksize 0", NONE),
+        ("blksize 1", NONE),
+        ("blksize 7", NONE),
+        ("blksize 65465", NONE),
+        ("blksize 65535", NONE),
+        ("blksize -1", NONE),
+        ("blksize +1428", NONE),
+        ("blksize 0x200", NONE),
+        ("blksize 1428.5", NONE),
+        ("blksize 99999999999999999999999999", NONE),
+        ("blksize ", NONE),
+        ("windowsize 1", "windowsize 1"),
+        ("windowsize 65535", "windowsize 64"),
+        ("windowsize 0", NONE),
+        ("windowsize 65536", NONE),
+        ("tsize 0", "tsize 1234"),
+        ("tsize 77", "tsize 1234"),
+        ("tsize garbage", NONE),
+        ("timeout 1", "timeout 1"),
+        ("timeout 30", "timeout 30"),
+        ("timeout 0", NONE),
+        ("timeout 255", NONE),
+        ("timeout 256", NONE),
+        ("utimeout 100000", NONE),
+        ("rollover 1", NONE),
+        ("multicast ", NONE),
+        ("blksize 1024 blksize 16", "blksize 1024"),
+        ("blksize x blksize 16", "blksize 16"),
+        ("windowsize 4 timeout 3 tsize 0 blksize 1428", "blksize 1428 timeout 3 tsize 1234 windowsize 4"),
+    ] {
+        assert_eq!(answer(asked), answered, "{asked}");
+    }
+    assert_eq!(answer(&"a 1 ".repeat(250)), NONE, "a storm of options");
 }
 
 #[test]
 fn a_doubled_acknowledgement_does_not_double_the_blocks() {
     let (mut transfer, _) = Transfer::start(&ReadOptions::default(), 5000, Limits::default());
-    assert_eq!(transfer.on_packet(&ack(1)).len(), 1);
-    assert_eq!(transfer.on_packet(&ack(1)), []);
-    assert_eq!(transfer.on_packet(&ack(0)), []);
-    assert_eq!(transfer.on_packet(&ack(9)), [], "not sent yet");
-    assert_eq!(transfer.on_packet(&ack(2)).len(), 1);
+    assert_eq!(numbers(transfer.on_packet(&ack(1))), [2]);
+    assert_eq!(transfer.on_packet(&ack(1)), Action::Wait);
+    assert_eq!(transfer.on_packet(&ack(0)), Action::Wait);
+    assert_eq!(transfer.on_packet(&ack(9)), Action::Wait, "not sent yet");
+    assert_eq!(numbers(transfer.on_packet(&ack(2))), [3]);
 }
 
 #[test]
 fn a_window_is_sent_again_from_the_block_that_was_lost() {
     let (mut transfer, _) = Transfer::start(&options(512, 4), 512 * 20, Limits::default());
-    let blocks = |actions: Vec<Action>| -> Vec<u16> {
-        let number = |action: &Action| match action {
-            Action::SendBlock { block, .. } => Some(*block),
-            _ => None,
-        };
-        actions.iter().filter_map(number).collect()
-    };
-    assert_eq!(blocks(transfer.on_packet(&ack(0))), [1, 2, 3, 4]);
-    assert_eq!(blocks(transfer.on_packet(&ack(2))), [3, 4, 5, 6], "block 3 was lost");
-    assert_eq!(blocks(transfer.on_packet(&ack(2))), [3, 4, 5, 6], "and lost again");
-    assert_eq!(blocks(transfer.on_packet(&ack(2))), [], "once more is the timeout's to do");
-    assert_eq!(blocks(transfer.on_timeout()), [3, 4, 5, 6]);
-    assert_eq!(blocks(transfer.on_packet(&ack(6))), [7, 8, 9, 10]);
+    assert_eq!(numbers(transfer.on_packet(&ack(0))), [1, 2, 3, 4]);
+    assert_eq!(numbers(transfer.on_packet(&ack(2))), [3, 4, 5, 6], "block 3 was lost");
+    assert_eq!(numbers(transfer.on_packet(&ack(2))), [3, 4, 5, 6], "and lost again");
+    assert_eq!(transfer.on_packet(&ack(2)), Action::Wait, "once more is the timeout's to do");
+    assert_eq!(numbers(transfer.on_timeout()), [3, 4, 5, 6]);
+    assert_eq!(numbers(transfer.on_packet(&ack(6))), [7, 8, 9, 10]);
 }
 
 #[test]
 fn a_client_that_vanishes_is_given_up() {
     let (mut transfer, _) = Transfer::start(&ReadOptions::default(), 5000, Limits::default());
+    transfer.on_packet(&ack(1));
     let mut waited = 0;
     loop {
         waited += transfer.timeout().as_secs();
-        if outcome(&transfer.on_timeout()) == Some(Outcome::Vanished) {
+        if transfer.on_timeout() == Action::Finish(Outcome::Vanished) {
             break;
         }
     }
     assert_eq!(waited, 1 + 2 + 4 + 8 + 8 + 8);
-    assert_eq!(transfer.on_packet(&ack(1)), [], "and is not heard any more");
+    assert_eq!(transfer.on_packet(&ack(2)), Action::Wait, "and is not heard any more");
+}
+
+#[test]
+fn a_client_that_was_never_heard_gets_one_packet_a_request() {
+    for options in [ReadOptions::default(), options(1428, 64)] {
+        let (mut transfer, first) = Transfer::start(&options, 5000, Limits::default());
+        assert_eq!(packets(&content(5000), &transfer, &first).len(), 1);
+        assert_eq!(transfer.on_repeated_request(), first, "a client that did not get it asks again");
+        assert_eq!(transfer.on_timeout(), Action::Finish(Outcome::Vanished));
+        assert_eq!(transfer.on_repeated_request(), Action::Wait);
+    }
+}
+
+#[test]
+fn a_repeated_request_does_not_start_a_transfer_over() {
+    let (mut transfer, _) = Transfer::start(&options(512, 4), 5000, Limits::default());
+    transfer.on_packet(&ack(0));
+    assert_eq!(transfer.on_repeated_request(), Action::Wait);
+    assert_eq!(numbers(transfer.on_packet(&ack(4))), [5, 6, 7, 8]);
 }
 
 #[test]
 fn firmware_that_only_asks_the_size_is_not_a_failure_to_resend() {
     let (mut transfer, _) = Transfer::start(&options(1468, 1), 5000, Limits::default());
-    let actions = transfer.on_packet(b"\0\x05\0\x08User aborted\0");
-    assert_eq!(outcome(&actions), Some(Outcome::Stopped { code: 8, message: "User aborted".into() }));
+    let action = transfer.on_packet(b"\0\x05\0\x08User aborted\0");
+    assert_eq!(action, Action::Finish(Outcome::Stopped { code: 8, message: "User aborted".into() }));
     assert_eq!(transfer.delivered(), 0);
 }
 
@@ -230,40 +290,42 @@ proptest! {
     ) {
         let file = content(len);
         let mut client = Client::new(block_size, window);
-        let (mut transfer, first) = Transfer::start(&options(block_size as u64, window), len as u64, Limits::default());
+        let (mut transfer, mut action) =
+            Transfer::start(&options(block_size as u64, window), len as u64, Limits::default());
         let mut fates = fates.into_iter().chain(std::iter::repeat(Fate::Arrives));
         let mut to_client = VecDeque::new();
         let mut to_server = VecDeque::new();
-        let mut actions = first;
-        let mut sent = 0usize;
+        let (mut sent, mut is_over) = (0usize, false);
         for _ in 0..100_000 {
-            for action in actions.drain(..) {
-                match packet(&file, &action) {
-                    Some(bytes) => {
-                        sent += 1;
-                        deliver(&mut to_client, bytes, fates.next().unwrap());
-                    }
-                    None => {
-                        // The last acknowledgement may be lost, but nothing ends before the client has it all.
-                        prop_assert!(client.complete, "{action:?} with {} of {len} bytes", client.received.len());
-                    }
-                }
+            if matches!(action, Action::Finish(_)) {
+                // The last acknowledgement may be lost, but nothing ends before the client has it all.
+                prop_assert!(client.complete, "{action:?} with {} of {len} bytes", client.received.len());
+                is_over = true;
             }
+            let burst = packets(&file, &transfer, &action);
+            prop_assert!(burst.len() as u64 <= window, "{} packets for one", burst.len());
+            for packet in burst {
+                sent += 1;
+                deliver(&mut to_client, packet, fates.next().unwrap());
+            }
+            action = Action::Wait;
             if let Some(bytes) = to_client.pop_front() {
                 if let Some(answer) = client.on_packet(&bytes) {
                     deliver(&mut to_server, answer, fates.next().unwrap());
                 }
             } else if let Some(bytes) = to_server.pop_front() {
-                actions = transfer.on_packet(&bytes);
+                action = if is_request(&bytes) { transfer.on_repeated_request() } else { transfer.on_packet(&bytes) };
             } else if client.complete {
                 break;
             } else {
-                // Silence: both repeat themselves. Progress resets the server's patience.
+                // Silence: both repeat themselves, but the client before the server's wait for its first answer ends.
                 to_server.push_back(client.on_timeout());
-                actions = transfer.on_timeout();
+                if transfer.timeout() <= Duration::from_secs(8) {
+                    action = transfer.on_timeout();
+                }
             }
         }
-        prop_assert!(client.complete, "stands still");
+        prop_assert!(client.complete, "stands still; over: {is_over}");
         prop_assert_eq!(&client.received, &file);
         let blocks = len / block_size + 1;
         prop_assert!(sent < 40 * (blocks + 200), "{} packets for {} blocks", sent, blocks);
@@ -274,7 +336,9 @@ proptest! {
         let (mut transfer, _) = Transfer::start(&options(512, 8), 100_000, Limits::default());
         for bytes in packets {
             let _ = Packet::parse(&bytes);
-            prop_assert!(transfer.on_packet(&bytes).len() <= 8);
+            if let Action::SendBlocks(blocks) = transfer.on_packet(&bytes) {
+                prop_assert!(blocks.count() <= 8);
+            }
         }
     }
 }
