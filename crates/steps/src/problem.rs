@@ -19,7 +19,7 @@ impl<T> StoreProblem<T> for Result<T, StoreError> {
     fn or_problem(self, doing: &str) -> Result<T, StepError> {
         self.map_err(|error| match error {
             StoreError::LeaseLost => StepError::LeaseLost,
-            StoreError::Unavailable(_) => StepError::problem(ErrorClass::Transient, format!("{doing}: {error}")),
+            passing if passing.is_passing() => StepError::problem(ErrorClass::Transient, format!("{doing}: {passing}")),
             other => configuration(format!("{doing}: {other}")),
         })
     }

@@ -83,6 +83,9 @@ impl Store {
         let actor = actor.to_owned();
         let done = self.write(move |tx| {
             Box::pin(async move {
+                if !dry_run {
+                    tx.check_room()?;
+                }
                 let applied = tx.apply(documents, source, &actor).await.map_err(Stop::Failed)?;
                 if dry_run { Err(Stop::Tried(applied)) } else { Ok(applied) }
             })

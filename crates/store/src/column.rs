@@ -59,15 +59,10 @@ pub(crate) fn from_word<T: DeserializeOwned>(word: &str, what: impl FnOnce() -> 
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        /// SQLITE_CORRUPT and SQLITE_NOTADB: <https://sqlite.org/rescode.html>.
-        const UNREADABLE: [i64; 2] = [11, 26];
         match &error {
             sqlx::Error::Database(database) => {
-                let code = database.code().and_then(|code| code.parse::<i64>().ok());
-                if code.is_some_and(|code| UNREADABLE.contains(&(code & 0xff))) {
-                    return Self::Corrupt { what: "the database file".to_owned() };
-                }
-                Self::Unavailable(error.to_string())
+                let code = database.code().and_then(|code| code.parse().ok()).unwrap_or_default();
+                of_code(code, database.message())
             }
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
                 Self::Corrupt { what: "a row of the database".to_owned() }
@@ -77,9 +72,39 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+/// What an extended result code of SQLite means: <https://sqlite.org/rescode.html>.
+fn of_code(code: u32, message: &str) -> StoreError {
+    const READONLY: u32 = 8;
+    const IOERR: u32 = 10;
+    const CORRUPT: u32 = 11;
+    const FULL: u32 = 13;
+    const CANTOPEN: u32 = 14;
+    const NOTADB: u32 = 26;
+    /// The file of shared memory beside the log cannot grow, for which a full disk is the usual reason.
+    const IOERR_SHMSIZE: u32 = 4874;
+    match code & 0xff {
+        _ if code == IOERR_SHMSIZE => StoreError::Full,
+        FULL => StoreError::Full,
+        CORRUPT | NOTADB => StoreError::Corrupt { what: "the database file".to_owned() },
+        READONLY | IOERR | CANTOPEN => StoreError::Disk(format!("{message} (SQLite code {code})")),
+        _ => StoreError::Unavailable(message.to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_disk_says_is_told_apart_from_what_is_wrong_in_the_file() {
+        let of = |code| of_code(code, "as it says");
+        assert!(matches!((of(13), of(4874)), (StoreError::Full, StoreError::Full)));
+        for code in [8, 778, 1034, 14, 1544] {
+            assert!(matches!(of(code), StoreError::Disk(reason) if reason.contains(&code.to_string())), "{code}");
+        }
+        assert!(matches!((of(11), of(267)), (StoreError::Corrupt { .. }, StoreError::Corrupt { .. })));
+        assert!(matches!(of(5), StoreError::Unavailable(reason) if reason == "as it says"));
+    }
 
     #[test]
     fn times_come_back_to_the_nanosecond() {

@@ -91,12 +91,25 @@ pub enum StoreError {
     /// The store cannot do it now; nothing was changed.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// There is no room on the disk; nothing was changed.
+    #[error("the disk that holds the database is full: make room, and everything goes on by itself")]
+    Full,
+    /// The disk does not do what it is asked; nothing was changed.
+    #[error("the disk that holds the database does not work: {0}")]
+    Disk(String),
     /// What is stored cannot be read.
     #[error("{what} is stored in a form that cannot be read")]
     Corrupt {
         /// What, with its id.
         what: String,
     },
+}
+
+impl StoreError {
+    /// Whether the same may work later, without anybody changing what is asked or what is stored.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Full | Self::Disk(_))
+    }
 }
 
 /// The store cannot be opened.
@@ -204,7 +217,8 @@ impl From<StoreError> for CommitError {
         match error {
             StoreError::LeaseLost => Self::LeaseLost,
             StoreError::Unavailable(reason) => Self::Unavailable(reason),
-            other => Self::Unavailable(other.to_string()),
+            passing if passing.is_passing() => Self::Unavailable(passing.to_string()),
+            lasting => Self::Unwritable(lasting.to_string()),
         }
     }
 }

@@ -79,6 +79,7 @@ impl Store {
         let (spec, actor) = (reveal::<K>(&spec)?, actor.to_owned());
         let row = self.write(move |tx| {
             Box::pin(async move {
+                tx.check_room()?;
                 let row = tx.insert_object(K::KIND, name, spec, source).await?;
                 tx.record_change("create", &row, &actor).await?;
                 Ok::<_, StoreError>(row)

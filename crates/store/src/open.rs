@@ -2,6 +2,7 @@
 
 use crate::history::{self, Recorder};
 use crate::probe::{NoProbe, Probe};
+use crate::room::{Condition, Room};
 use crate::seal::Sealer;
 use crate::signals::Signals;
 use crate::token;
@@ -17,6 +18,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use workflow::ports::Clock;
 
@@ -57,6 +59,7 @@ pub(crate) struct Inner {
     pub(crate) signals: Arc<Signals>,
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) room: Arc<Room>,
     reader: SqlitePool,
     writing: Mutex<Option<JoinHandle<()>>>,
     _lock: File,
@@ -79,6 +82,7 @@ impl Store {
         let StoreOptions { path, key, clock } = options;
         let lock = lock(&path).await?;
         make_private(&path).map_err(|source| OpenError::File { path: path.clone(), source })?;
+        let room = Arc::new(Room::open(&path, clock.now()));
         let sealer = Arc::new(Sealer::new(&key));
         let database = |source| OpenError::Database { path: path.clone(), source };
         let load = |source| OpenError::Load { path: path.clone(), source };
@@ -96,10 +100,12 @@ impl Store {
         let signals = Arc::new(Signals::new(last_seq, command_seq, tokens));
 
         let reader = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(connect.read_only(true));
-        let tx = Tx::new(connection, Arc::clone(&sealer), Arc::clone(&clock));
+        let tx = Tx::new(connection, Arc::clone(&sealer), Arc::clone(&room), Arc::clone(&clock));
         let (writer, recorder, writing) = Writer::start(tx, Arc::clone(&signals), probe);
         let writing = Mutex::new(Some(writing));
-        Ok(Self { inner: Arc::new(Inner { writer, recorder, signals, sealer, clock, reader, writing, _lock: lock }) })
+        Ok(Self {
+            inner: Arc::new(Inner { writer, recorder, signals, sealer, clock, room, reader, writing, _lock: lock }),
+        })
     }
 
     /// Writes what is queued and closes the file. Later writes, by clones, are refused.
@@ -119,6 +125,11 @@ impl Store {
     /// only a new start of the process repairs.
     pub async fn closed(&self) {
         self.inner.writer.closed().await;
+    }
+
+    /// How well it can write: level triggered.
+    pub fn condition(&self) -> watch::Receiver<Condition> {
+        self.inner.room.condition()
     }
 
     /// Where reads go.

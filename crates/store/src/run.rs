@@ -80,6 +80,7 @@ impl Tx {
         if self.find(Kind::Machine, &machine.into()).await?.is_none() {
             return Err(StartRunError::MachineNotFound { machine: new.machine });
         }
+        self.check_room()?;
         let now = self.now();
         let (run, created) = Run::create(new, now);
         let data = to_json(&created);

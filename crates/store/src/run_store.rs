@@ -19,6 +19,9 @@ use types::{MachineId, RunId, Timestamp};
 use workflow::ports::{Claimed, Commit, CommitError, Lease, RunStore, Then};
 use workflow::{Ending, OperatorCommand, RUN_FORMAT, Run, RunEvent};
 
+/// A run cannot be read or written, and rests until somebody repairs what is stored. Data: reason.
+const RUN_DAMAGED: &str = "run.damaged";
+
 #[async_trait]
 impl RunStore for Store {
     async fn claim_due(&self, now: Timestamp, until: Timestamp, limit: usize) -> Result<Vec<Claimed>, CommitError> {
@@ -30,8 +33,13 @@ impl RunStore for Store {
     }
 
     async fn commit(&self, commit: Commit<'_>) -> Result<u64, CommitError> {
+        let run = commit.lease.run;
         let written = Written::of(commit);
-        self.write(move |tx| Box::pin(async move { tx.commit_run(written).await })).await
+        let committed = self.write(move |tx| Box::pin(async move { tx.commit_run(written).await })).await;
+        if let Err(CommitError::Unwritable(reason)) = &committed {
+            self.lay_down(run, reason.clone()).await;
+        }
+        committed
     }
 
     async fn renew(&self, lease: Lease, until: Timestamp) -> Result<(), CommitError> {
@@ -117,6 +125,16 @@ struct Sleep {
 }
 
 impl Store {
+    /// Lets a run rest that cannot be written: to try again and again would help nobody.
+    async fn lay_down(&self, run: RunId, reason: String) {
+        error!(run.id = %run, reason, "run {run} cannot be written; it rests until it is repaired");
+        let rests =
+            self.write(move |tx| Box::pin(async move { tx.put_to_rest(&run.to_string(), &reason).await })).await;
+        if let Err(error) = rests {
+            error!(run.id = %run, %error, "nor can it be put to rest");
+        }
+    }
+
     /// When a run becomes due: at its time, unless somebody holds it for longer.
     async fn earliest_due(&self) -> Result<Option<Timestamp>, StoreError> {
         let due: Option<i64> = sqlx::query_scalar(
@@ -159,7 +177,7 @@ impl Tx {
                 Ok(run) => run,
                 Err(unreadable) => {
                     error!(run.id = id, error = %unreadable, "run {id} cannot be read; it rests until it is repaired");
-                    self.put_to_rest(&id).await?;
+                    self.put_to_rest(&id, &unreadable.to_string()).await?;
                     continue;
                 }
             };
@@ -181,13 +199,23 @@ impl Tx {
         Ok(())
     }
 
-    /// Keeps an unreadable run from being claimed again and again before all others.
-    async fn put_to_rest(&mut self, run: &str) -> Result<(), StoreError> {
-        sqlx::query("UPDATE runs SET wake_at = NULL WHERE id = ?1")
-            .bind(run.to_owned())
-            .execute(&mut self.connection)
-            .await?;
-        Ok(())
+    /// Keeps a run that cannot be read or written from being claimed again and again before all others, and says so
+    /// in the history.
+    async fn put_to_rest(&mut self, run: &str, reason: &str) -> Result<(), StoreError> {
+        let machine: Option<String> =
+            sqlx::query_scalar("UPDATE runs SET wake_at = NULL, lease_until = NULL WHERE id = ?1 RETURNING machine")
+                .bind(run.to_owned())
+                .fetch_optional(&mut self.connection)
+                .await?;
+        let event = NewEvent {
+            at: self.now(),
+            kind: RUN_DAMAGED.to_owned(),
+            machine: machine.and_then(|machine| machine.parse().ok()),
+            run: run.parse().ok(),
+            actor: "store".to_owned(),
+            data: serde_json::Value::Null,
+        };
+        self.insert_event(&event, to_json(&serde_json::json!({ "reason": reason }))).await
     }
 
     async fn renew(&mut self, lease: Lease, until: Timestamp) -> Result<(), CommitError> {

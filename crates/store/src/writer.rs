@@ -7,6 +7,7 @@
 use crate::StoreError;
 use crate::history::{Recorded, Recorder};
 use crate::probe::{Moment, Probe};
+use crate::room::{LOOK_AGAIN, Room};
 use crate::seal::Sealer;
 use crate::signals::{Effects, Signals};
 use futures_util::future::BoxFuture;
@@ -14,7 +15,7 @@ use sqlx::SqliteConnection;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{mpsc, oneshot};
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 use types::Timestamp;
 use workflow::ports::Clock;
 
@@ -30,12 +31,23 @@ pub(crate) struct Tx {
     pub(crate) connection: SqliteConnection,
     pub(crate) effects: Effects,
     pub(crate) sealer: Arc<Sealer>,
+    pub(crate) room: Arc<Room>,
     clock: Arc<dyn Clock>,
 }
 
 impl Tx {
-    pub(crate) fn new(connection: SqliteConnection, sealer: Arc<Sealer>, clock: Arc<dyn Clock>) -> Self {
-        Self { connection, effects: Effects::default(), sealer, clock }
+    pub(crate) fn new(
+        connection: SqliteConnection,
+        sealer: Arc<Sealer>,
+        room: Arc<Room>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { connection, effects: Effects::default(), sealer, room, clock }
+    }
+
+    /// Refuses new work while the disk is full: what room is left is for the work that was taken before.
+    pub(crate) fn check_room(&self) -> Result<(), StoreError> {
+        if self.room.is_full() { Err(StoreError::Full) } else { Ok(()) }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -149,6 +161,10 @@ impl WriterTask {
                 biased;
                 count = self.requests.recv_many(&mut queued, BATCH) => count > 0,
                 () = self.recorded.wait(), if !self.requests.is_closed() => true,
+                () = tokio::time::sleep(LOOK_AGAIN), if self.tx.room.is_unwell() => {
+                    self.look_again().await;
+                    true
+                }
             };
             let mut jobs = Vec::with_capacity(queued.len());
             for request in queued.drain(..) {
@@ -181,20 +197,20 @@ impl WriterTask {
     /// Does the jobs in one transaction and answers them all.
     async fn commit(&mut self, jobs: Vec<Job>) {
         let mut answers = Vec::with_capacity(jobs.len());
+        self.tx.room.regain();
+        self.tx.room.look(self.tx.now());
         let committed = match self.transact(jobs, &mut answers).await {
             Ok(()) => {
+                self.tx.room.worked();
                 self.recorded.settled();
                 self.signals.count(answers.len());
                 self.signals.publish(std::mem::take(&mut self.tx.effects));
                 Ok(())
             }
             Err(failure) => {
-                error!(error = %failure, writes = answers.len(), "a transaction failed; nothing of it was written");
+                self.take_note_of(&failure, answers.len());
                 self.roll_back().await;
-                Err(match failure {
-                    StoreError::Unavailable(_) => failure,
-                    other => StoreError::Unavailable(other.to_string()),
-                })
+                Err(failure)
             }
         };
         for answer in answers {
@@ -210,7 +226,7 @@ impl WriterTask {
             let Ran { keep, answer } = job(&mut self.tx).await;
             answers.push(answer);
             if !keep {
-                self.tx.execute("ROLLBACK TO write").await?;
+                self.take_back_one().await?;
                 self.tx.effects = before;
             }
             self.tx.execute("RELEASE write").await?;
@@ -229,9 +245,52 @@ impl WriterTask {
             return Ok(());
         }
         let Err(error) = self.recorded.write(&mut self.tx).await else { return Ok(()) };
-        warn!(%error, "recorded events cannot be written; trying again");
+        if self.tx.room.is_unwell() {
+            debug!(%error, "recorded events cannot be written; trying again");
+        } else {
+            warn!(%error, "recorded events cannot be written; trying again");
+        }
         self.roll_back().await;
         self.tx.execute("BEGIN IMMEDIATE").await
+    }
+
+    /// Says once what is wrong with the disk, and not with every write that finds it so.
+    fn take_note_of(&self, failure: &StoreError, writes: usize) {
+        let (room, now) = (&self.tx.room, self.tx.now());
+        if room.is_unwell() {
+            debug!(error = %failure, writes, "a transaction failed; nothing of it was written");
+        } else {
+            error!(error = %failure, writes, "a transaction failed; nothing of it was written");
+        }
+        match failure {
+            StoreError::Full => room.ran_out(now),
+            StoreError::Disk(_) | StoreError::Corrupt { .. } => room.broke(now, &failure.to_string()),
+            _ => {}
+        }
+    }
+
+    /// Finds out whether a disk that was full or broken works again.
+    async fn look_again(&mut self) {
+        if !self.tx.room.regain() {
+            return;
+        }
+        // A write that changes nothing goes through the log to the disk like any other.
+        let touched = self.tx.execute("UPDATE meta SET value = value WHERE key = 'key_check'").await;
+        match touched {
+            Ok(()) => self.tx.room.worked(),
+            Err(failure) => self.take_note_of(&failure, 0),
+        }
+    }
+
+    /// A savepoint that is gone was taken back by SQLite together with the whole transaction, which it does when
+    /// the disk is full or fails (<https://sqlite.org/lang_transaction.html>).
+    async fn take_back_one(&mut self) -> Result<(), StoreError> {
+        let taken_back = self.tx.execute("ROLLBACK TO write").await;
+        self.tx.room.look(self.tx.now());
+        taken_back.map_err(|error| match self.tx.room.is_full() {
+            true => StoreError::Full,
+            false => StoreError::Disk(format!("a write was cut off ({error})")),
+        })
     }
 
     async fn roll_back(&mut self) {

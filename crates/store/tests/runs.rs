@@ -333,6 +333,27 @@ async fn an_unreadable_run_does_not_keep_others_from_their_turn() {
     assert_eq!(claimed, [run.id]);
     let error = rig.store().run(broken.id).await.unwrap_err();
     assert_eq!(error, StoreError::Corrupt { what: format!("run {}", broken.id) });
+    let history = rig.history().await;
+    let told = history.iter().find(|event| event.kind == "run.damaged").unwrap();
+    assert_eq!((told.run, told.machine), (Some(broken.id), Some(broken.machine)));
+}
+
+#[tokio::test]
+async fn a_run_that_cannot_be_written_rests_and_the_history_says_why() {
+    let mut rig = Rig::start().await;
+    rig.run().await;
+    rig.meddle("UPDATE objects SET status = '{'").await;
+    let mut claimed = rig.claim().await;
+    let refused = rig.commit(claimed.lease, &mut claimed.run, &ended(Ending::Cancelled), rig.keep()).await;
+    assert!(
+        matches!(&refused, Err(CommitError::Unwritable(reason)) if reason.contains("cannot be read")),
+        "{refused:?}"
+    );
+    assert_eq!(rig.store().next_due().await.unwrap(), None);
+    let history = rig.history().await;
+    let told = history.last().unwrap();
+    assert_eq!((told.kind.as_str(), told.run), ("run.damaged", Some(claimed.run.id)));
+    assert!(told.data["reason"].as_str().unwrap().contains("cannot be read"));
 }
 
 #[tokio::test]

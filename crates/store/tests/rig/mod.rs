@@ -174,10 +174,11 @@ impl Rig {
         self.history().await.into_iter().map(|event| event.kind).collect()
     }
 
-    /// The database file and those beside it, as bytes.
+    /// The database file and those beside it, as bytes; the reserve holds nothing.
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        let files = std::fs::read_dir(self.folder.path()).unwrap();
-        files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
+        let files = std::fs::read_dir(self.folder.path()).unwrap().map(|file| file.unwrap().path());
+        let files = files.filter(|file| file.extension().is_none_or(|extension| extension != "reserve"));
+        files.flat_map(|file| std::fs::read(file).unwrap()).collect()
     }
 }
 
