@@ -1,18 +1,23 @@
 //! What a client's message is answered with (RFC 2131 §4.3).
 
 use crate::reply::{Reply, ReplyKind};
-use crate::{Claim, Lease, LeaseChange, LeaseState, Leases, MessageType, PoolExhausted, Request, Subnet};
+use crate::{Claim, Client, Lease, LeaseChange, LeaseState, Leases, MessageType, PoolExhausted, Request, Subnet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
-use types::{MacAddr, Timestamp};
+use types::subnet::DhcpRole;
+use types::{HumanDuration, Timestamp};
 
 /// What the lease table says that matters for one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
+    /// Who asks.
+    pub client: Client,
     /// The address the client would get now. Looked up for DISCOVER only.
     pub candidate: Result<Ipv4Addr, PoolExhausted>,
     /// The address the client names, and what it has to do with it.
     pub named: Option<(Ipv4Addr, Claim)>,
+    /// The address that the client ought to have: its reservation, or the one it had last.
+    pub record: Option<Ipv4Addr>,
     /// The row of the candidate.
     pub row: Option<Lease>,
     /// What the client has been offered and has not taken.
@@ -69,6 +74,10 @@ pub enum Silence {
     TooManyDeclines,
     /// The address is not the client's.
     NotTheirs,
+    /// Nothing is known of the client here, and another server may know it.
+    Unknown,
+    /// Addresses come from another server here, and there is nothing to tell the client to boot.
+    Proxy,
 }
 
 impl Silence {
@@ -83,6 +92,8 @@ impl Silence {
             Self::Incomplete => "incomplete",
             Self::TooManyDeclines => "too many declines",
             Self::NotTheirs => "address of another client",
+            Self::Unknown => "no record of the client",
+            Self::Proxy => "nothing to boot",
         }
     }
 }
@@ -103,20 +114,27 @@ impl Leases {
     pub fn facts(&mut self, request: &Request, subnet: &Subnet, now: Timestamp) -> Facts {
         let named = match request.kind {
             MessageType::Discover | MessageType::Inform => None,
-            MessageType::Request => request.requested.or(request.ciaddr),
+            // Who takes an offer names it in the option; who extends a lease is known by the address it uses.
+            MessageType::Request if request.server_id.is_some() => request.requested.or(request.ciaddr),
+            MessageType::Request => request.ciaddr.or(request.requested),
             MessageType::Decline => request.requested,
             MessageType::Release => request.ciaddr,
         };
+        let client = Client::of(request, subnet);
         let candidate = match request.kind {
-            MessageType::Discover => self.choose(subnet, request.mac, request.requested.or(request.ciaddr), now),
+            MessageType::Discover if subnet.spec.dhcp == DhcpRole::Server => {
+                self.choose(subnet, &client, request.requested.or(request.ciaddr), now)
+            }
             _ => Err(PoolExhausted),
         };
         Facts {
-            named: named.map(|address| (address, self.claim(subnet, address, request.mac, now))),
+            named: named.map(|address| (address, self.claim(subnet, address, &client, now))),
+            record: self.record_of(subnet, &client),
             row: candidate.ok().and_then(|address| self.find(address)).cloned(),
-            offered: self.of(request.mac).find(|row| row.state == LeaseState::Offered && row.expires > now).cloned(),
-            declined: self.declined_by(request.mac, now),
+            offered: self.of(&client).find(|row| row.state == LeaseState::Offered && row.expires > now).cloned(),
+            declined: self.declined_by(&client, now),
             candidate,
+            client,
         }
     }
 }
@@ -131,6 +149,9 @@ pub fn decide(request: &Request, subnet: &Subnet, facts: &Facts, boot: &Boot, no
         Boot::Nothing => None,
         Boot::File(file) => Some(file),
     };
+    if subnet.spec.dhcp == DhcpRole::Proxy {
+        return Decision { reply: answer_as_proxy(request, subnet, boot_file), change: None };
+    }
     match request.kind {
         MessageType::Discover => offer(request, subnet, facts, boot_file, now),
         MessageType::Request => acknowledge(request, subnet, facts, boot_file, now),
@@ -143,42 +164,95 @@ pub fn decide(request: &Request, subnet: &Subnet, facts: &Facts, boot: &Boot, no
     }
 }
 
+/// Decides what firmware is told that asks a boot server (port 4011) by PXE's own protocol: what it may boot,
+/// and nothing of addresses.
+pub fn decide_boot_server(request: &Request, subnet: &Subnet, boot: &Boot) -> Result<Reply, Silence> {
+    match (boot, request.kind) {
+        (Boot::Denied, _) => Err(Silence::Denied),
+        _ if request.is_for_another(subnet.server) => Err(Silence::OtherServer),
+        (Boot::File(file), MessageType::Request | MessageType::Discover | MessageType::Inform) => {
+            Reply::boot_only(ReplyKind::Ack, subnet, request, file).ok_or(Silence::Proxy)
+        }
+        (Boot::Nothing | Boot::File(_), _) => Err(Silence::Proxy),
+    }
+}
+
+/// Beside a server that gives addresses, firmware is told what to boot and nobody is told anything else.
+fn answer_as_proxy(request: &Request, subnet: &Subnet, boot: Option<&BootFile>) -> Result<Reply, Silence> {
+    let kind = match request.kind {
+        MessageType::Discover => ReplyKind::Offer,
+        MessageType::Inform if request.ciaddr.is_some() => ReplyKind::Ack,
+        MessageType::Request | MessageType::Decline | MessageType::Release | MessageType::Inform => {
+            return Err(Silence::OtherServer);
+        }
+    };
+    boot.and_then(|file| Reply::boot_only(kind, subnet, request, file)).ok_or(Silence::Proxy)
+}
+
 fn offer(request: &Request, subnet: &Subnet, facts: &Facts, boot: Option<&BootFile>, now: Timestamp) -> Decision {
     let Ok(address) = facts.candidate else {
         return silent(Silence::PoolExhausted);
     };
-    let duration = lease_duration(subnet);
     let bound = facts
         .row
         .as_ref()
-        .is_some_and(|row| row.mac == request.mac && row.state == LeaseState::Bound && row.expires > now);
+        .is_some_and(|row| row.client() == facts.client && row.state == LeaseState::Bound && row.expires > now);
     // A client that boots asks again and again: its firmware, its loader, its kernel. What it has stays bound.
-    let change = (!bound).then(|| LeaseChange::Remember(lease(request, address, LeaseState::Offered, now, OFFER_HOLD)));
-    let reply = Reply::grant(ReplyKind::Offer, address, duration, subnet, request, boot);
+    let held = || lease(request, facts, address, LeaseState::Offered, now, OFFER_HOLD);
+    let change = (!bound).then(|| LeaseChange::Remember(held()));
+    let reply = Reply::grant(ReplyKind::Offer, address, lease_duration(request, subnet), subnet, request, boot);
     Decision { reply: Ok(reply), change }
 }
 
+/// What a REQUEST is about (RFC 2131 §4.3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// It takes our offer.
+    Select,
+    /// It has restarted and asks whether its address still holds.
+    Reboot,
+    /// It uses the address and wants it for longer.
+    Extend,
+}
+
+fn purpose(request: &Request) -> Purpose {
+    match (request.server_id, request.ciaddr) {
+        (Some(_), _) => Purpose::Select,
+        (None, Some(_)) => Purpose::Extend,
+        (None, None) => Purpose::Reboot,
+    }
+}
+
 fn acknowledge(request: &Request, subnet: &Subnet, facts: &Facts, boot: Option<&BootFile>, now: Timestamp) -> Decision {
-    if request.server_id.is_some_and(|server| server != subnet.server) {
+    if request.is_for_another(subnet.server) {
         return forget_offer(facts, now);
     }
     let Some((address, claim)) = facts.named else {
         return silent(Silence::Incomplete);
     };
-    let superseded = subnet.reservation(request.mac).is_some_and(|reservation| reservation.address != address);
+    let purpose = purpose(request);
+    let superseded = facts.record.is_some_and(|record| record != address);
+    let reserved = subnet.reservation(request.mac).is_some();
     match claim {
-        // A reservation made meanwhile takes effect when the client renews (NAK), not while it boots.
-        Claim::Own | Claim::Free if superseded && request.server_id.is_none() => nak(subnet, "a reservation was made"),
+        // A reservation made meanwhile takes effect when the client renews, not while it boots.
+        Claim::Own if superseded && reserved && purpose != Purpose::Select => {
+            nak(subnet, request, "a reservation was made")
+        }
+        Claim::Free if superseded && purpose != Purpose::Select => {
+            nak(subnet, request, "another address is the client's")
+        }
+        // Of a client in use of a free address of ours the record was lost; a restarted one may be another server's.
+        Claim::Free if facts.record.is_none() && purpose == Purpose::Reboot => silent(Silence::Unknown),
         Claim::Own | Claim::Free => {
-            let duration = lease_duration(subnet);
+            let duration = lease_duration(request, subnet);
             let reply = Reply::grant(ReplyKind::Ack, address, duration, subnet, request, boot);
-            let change = LeaseChange::Persist(lease(request, address, LeaseState::Bound, now, duration));
+            let change = LeaseChange::Persist(lease(request, facts, address, LeaseState::Bound, now, duration));
             Decision { reply: Ok(reply), change: Some(change) }
         }
-        Claim::Taken => nak(subnet, "the address is in use"),
-        Claim::WrongNetwork => nak(subnet, "the address is of another network"),
+        Claim::Taken => nak(subnet, request, "the address is in use"),
+        Claim::WrongNetwork => nak(subnet, request, "the address is of another network"),
         // Another server may have given it (RFC 2131 §4.3.2): only one that was told to choose us is told no.
-        Claim::NotOurs if request.server_id.is_some() => nak(subnet, "the address is not given here"),
+        Claim::NotOurs if purpose == Purpose::Select => nak(subnet, request, "the address is not given here"),
         Claim::NotOurs => silent(Silence::NotOurs),
     }
 }
@@ -190,7 +264,7 @@ fn forget_offer(facts: &Facts, now: Timestamp) -> Decision {
 }
 
 fn quarantine(request: &Request, subnet: &Subnet, facts: &Facts, now: Timestamp) -> Decision {
-    if request.server_id.is_some_and(|server| server != subnet.server) {
+    if request.is_for_another(subnet.server) {
         return silent(Silence::OtherServer);
     }
     match facts.named {
@@ -198,41 +272,61 @@ fn quarantine(request: &Request, subnet: &Subnet, facts: &Facts, now: Timestamp)
         Some(_) if facts.declined >= MAX_DECLINES_PER_CLIENT => silent(Silence::TooManyDeclines),
         Some((address, Claim::Own)) => Decision {
             reply: Err(Silence::NoneDue),
-            change: Some(LeaseChange::Persist(lease(request, address, LeaseState::Declined, now, QUARANTINE))),
+            change: Some(LeaseChange::Persist(lease(request, facts, address, LeaseState::Declined, now, QUARANTINE))),
         },
         Some(_) => silent(Silence::NotTheirs),
     }
 }
 
 fn release(request: &Request, subnet: &Subnet, facts: &Facts, now: Timestamp) -> Decision {
-    if request.server_id.is_some_and(|server| server != subnet.server) {
+    if request.is_for_another(subnet.server) {
         return silent(Silence::OtherServer);
     }
     match facts.named {
         None => silent(Silence::Incomplete),
         Some((address, Claim::Own)) => Decision {
             reply: Err(Silence::NoneDue),
-            change: Some(LeaseChange::Persist(lease(request, address, LeaseState::Released, now, Duration::ZERO))),
+            change: Some(LeaseChange::Persist(lease(
+                request,
+                facts,
+                address,
+                LeaseState::Released,
+                now,
+                Duration::ZERO,
+            ))),
         },
         Some(_) => silent(Silence::NotTheirs),
     }
 }
 
-fn nak(subnet: &Subnet, reason: &'static str) -> Decision {
-    Decision { reply: Ok(Reply::nak(subnet, reason)), change: None }
+fn nak(subnet: &Subnet, request: &Request, reason: &'static str) -> Decision {
+    Decision { reply: Ok(Reply::nak(subnet, request, reason)), change: None }
 }
 
 fn silent(why: Silence) -> Decision {
     Decision { reply: Err(why), change: None }
 }
 
-fn lease(request: &Request, address: Ipv4Addr, state: LeaseState, now: Timestamp, length: Duration) -> Lease {
+fn lease(
+    request: &Request,
+    facts: &Facts,
+    address: Ipv4Addr,
+    state: LeaseState,
+    now: Timestamp,
+    length: Duration,
+) -> Lease {
     let expires = now.checked_add(length).unwrap_or(Timestamp::MAX);
-    let mac: MacAddr = request.mac;
-    Lease { address, mac, state, since: now, expires, hostname: request.hostname.clone() }
+    let Client { mac, id: client_id } = facts.client.clone();
+    Lease { address, mac, client_id, state, since: now, expires, hostname: request.hostname.clone() }
 }
 
-/// The lease's length in whole seconds, within what option 51 can say; all ones would mean forever.
-fn lease_duration(subnet: &Subnet) -> Duration {
-    Duration::from_secs(subnet.spec.lease.0.as_secs().clamp(MIN_LEASE_SECONDS, u64::from(u32::MAX - 1)))
+/// The lease's length in whole seconds: what the client asks for, within the subnet's bounds and within what
+/// option 51 can say; all ones would mean forever.
+fn lease_duration(request: &Request, subnet: &Subnet) -> Duration {
+    let seconds = |duration: HumanDuration| duration.0.as_secs();
+    let usual = seconds(subnet.spec.lease);
+    let shortest = subnet.spec.lease_min.map_or(usual, seconds).min(usual);
+    let longest = subnet.spec.lease_max.map_or(usual, seconds).max(usual);
+    let wanted = request.lease_seconds.map_or(usual, u64::from).clamp(shortest, longest);
+    Duration::from_secs(wanted.clamp(MIN_LEASE_SECONDS, u64::from(u32::MAX - 1)))
 }

@@ -9,6 +9,9 @@ pub const SERVER_PORT: u16 = 67;
 /// The port that clients listen on.
 pub const CLIENT_PORT: u16 = 68;
 
+/// The port that PXE firmware asks boot servers on (PXE 2.1 §2.2.5).
+pub const BOOT_SERVER_PORT: u16 = 4011;
+
 /// Where an answer goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Destination {

@@ -4,11 +4,12 @@
 //! never removed, so that a client which returns finds its old address as long as nobody needed it.
 //! Every question costs about the same however many clients there are.
 
-use crate::Subnet;
+use crate::{Request, Subnet};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 use std::net::Ipv4Addr;
-use types::subnet::Pool;
+use std::ops::Bound;
+use types::subnet::{ClientIdentity, Pool};
 use types::{MacAddr, Timestamp};
 
 /// Who has an address, in what way, and until when. There is one per address.
@@ -18,6 +19,9 @@ pub struct Lease {
     pub address: Ipv4Addr,
     /// The client it belongs to, or belonged to last; of a declined one, who declined it.
     pub mac: MacAddr,
+    /// Its identifier, where the subnet knows clients by theirs and it sent one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<Vec<u8>>,
     /// In what way.
     pub state: LeaseState,
     /// When it came to this state.
@@ -27,6 +31,52 @@ pub struct Lease {
     /// The name the client gave itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
+}
+
+impl Lease {
+    /// The client it belongs to.
+    pub fn client(&self) -> Client {
+        Client { mac: self.mac, id: self.client_id.clone() }
+    }
+
+    fn is_of(&self, client: &Client) -> bool {
+        match (&self.client_id, &client.id) {
+            (None, None) => self.mac == client.mac,
+            (own, id) => own == id,
+        }
+    }
+}
+
+/// Who asks: a network card, and the identifier that counts in its place where the subnet wants it so
+/// (RFC 2131 §4.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// Its network card.
+    pub mac: MacAddr,
+    /// Its identifier, where it counts.
+    pub id: Option<Vec<u8>>,
+}
+
+/// What the leases of a client are found by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum ClientKey {
+    Mac(MacAddr),
+    Id(Vec<u8>),
+}
+
+impl Client {
+    /// Who sent `request`, as `subnet` sees it.
+    pub fn of(request: &Request, subnet: &Subnet) -> Self {
+        let id = match subnet.spec.identify_by {
+            ClientIdentity::Mac => None,
+            ClientIdentity::ClientId => request.client_id.clone(),
+        };
+        Self { mac: request.mac, id }
+    }
+
+    fn key(&self) -> ClientKey {
+        self.id.clone().map_or(ClientKey::Mac(self.mac), ClientKey::Id)
+    }
 }
 
 /// In what way an address belongs to a client.
@@ -61,7 +111,7 @@ impl LeaseChange {
     }
 }
 
-/// What `mac` has to do with an address it names.
+/// What a client has to do with an address it names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {
     /// It is the client's: offered or bound to it, and not expired.
@@ -80,11 +130,31 @@ pub enum Claim {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolExhausted;
 
+/// How a pool is used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolUsage {
+    /// Addresses that it can give.
+    pub size: usize,
+    /// In use.
+    pub bound: usize,
+    /// Held back for clients that were offered them.
+    pub offered: usize,
+    /// Quarantined.
+    pub declined: usize,
+}
+
+impl PoolUsage {
+    /// Addresses that nobody has.
+    pub fn free(&self) -> usize {
+        self.size.saturating_sub(self.bound + self.offered + self.declined)
+    }
+}
+
 /// The leases of one subnet.
 #[derive(Debug, Default)]
 pub struct Leases {
     by_address: HashMap<Ipv4Addr, Lease>,
-    by_mac: HashMap<MacAddr, Vec<Ipv4Addr>>,
+    by_client: HashMap<ClientKey, Vec<Ipv4Addr>>,
     by_expiry: BTreeSet<(Timestamp, Ipv4Addr)>,
     fresh: Fresh,
 }
@@ -124,53 +194,80 @@ impl Leases {
     }
 
     /// The client's rows.
-    pub fn of(&self, mac: MacAddr) -> impl Iterator<Item = &Lease> {
-        self.by_mac.get(&mac).into_iter().flatten().filter_map(|address| self.by_address.get(address))
+    pub fn of(&self, client: &Client) -> impl Iterator<Item = &Lease> + use<'_> {
+        self.by_client.get(&client.key()).into_iter().flatten().filter_map(|address| self.by_address.get(address))
     }
 
     /// How many addresses are quarantined because of the client.
-    pub fn declined_by(&self, mac: MacAddr, now: Timestamp) -> usize {
-        self.of(mac).filter(|lease| lease.state == LeaseState::Declined && lease.expires > now).count()
+    pub fn declined_by(&self, client: &Client, now: Timestamp) -> usize {
+        self.of(client).filter(|lease| lease.state == LeaseState::Declined && lease.expires > now).count()
     }
 
     /// What the client has to do with `address`.
-    pub fn claim(&self, subnet: &Subnet, address: Ipv4Addr, mac: MacAddr, now: Timestamp) -> Claim {
+    pub fn claim(&self, subnet: &Subnet, address: Ipv4Addr, client: &Client, now: Timestamp) -> Claim {
         if !subnet.spec.cidr.contains(address) {
             return Claim::WrongNetwork;
         }
         let row = self.find(address).filter(|row| row.expires > now);
         match row {
-            Some(row) if row.mac == mac && matches!(row.state, LeaseState::Offered | LeaseState::Bound) => {
-                if subnet.allots(address, mac) { Claim::Own } else { Claim::Taken }
+            Some(row) if row.is_of(client) && matches!(row.state, LeaseState::Offered | LeaseState::Bound) => {
+                if subnet.allots(address, client.mac) { Claim::Own } else { Claim::Taken }
             }
             Some(_) => Claim::Taken,
-            None if subnet.allots(address, mac) => Claim::Free,
+            None if subnet.allots(address, client.mac) => Claim::Free,
             None if subnet.in_pool(address) => Claim::Taken,
             None => Claim::NotOurs,
         }
     }
 
-    /// The address that the client would get now: its reservation, else the one it had, else the one it asks
-    /// for, else one that was never used, else the one that has been free for longest.
+    /// The address that the client ought to have: its reservation, else the one it had last.
+    pub fn record_of(&self, subnet: &Subnet, client: &Client) -> Option<Ipv4Addr> {
+        if let Some(reservation) = subnet.reservation(client.mac) {
+            return Some(reservation.address);
+        }
+        self.last_of(client)
+    }
+
+    fn last_of(&self, client: &Client) -> Option<Ipv4Addr> {
+        let had = self.of(client).filter(|row| row.state != LeaseState::Declined);
+        had.max_by_key(|row| (row.since, row.address)).map(|row| row.address)
+    }
+
+    /// The address that the client would get now: the one on record for it, else the one it asks for, else one
+    /// that was never used, else the one that has been free for longest.
     ///
     /// # Errors
     /// When none is left.
     pub fn choose(
         &mut self,
         subnet: &Subnet,
-        mac: MacAddr,
+        client: &Client,
         requested: Option<Ipv4Addr>,
         now: Timestamp,
     ) -> Result<Ipv4Addr, PoolExhausted> {
-        let reserved = subnet.reservation(mac).map(|reservation| reservation.address);
-        let had =
-            self.of(mac).filter(|row| row.state != LeaseState::Declined).max_by_key(|row| (row.since, row.address));
-        let preferred = [reserved, had.map(|row| row.address), requested];
-        let usable = |address: &Ipv4Addr| matches!(self.claim(subnet, *address, mac, now), Claim::Own | Claim::Free);
-        if let Some(address) = preferred.into_iter().flatten().find(usable) {
+        let reserved = subnet.reservation(client.mac).map(|reservation| reservation.address);
+        let usable = |address: &Ipv4Addr| matches!(self.claim(subnet, *address, client, now), Claim::Own | Claim::Free);
+        if let Some(address) = [reserved, self.last_of(client), requested].into_iter().flatten().find(usable) {
             return Ok(address);
         }
-        self.next_fresh(subnet, mac).or_else(|| self.longest_free(subnet, mac, now)).ok_or(PoolExhausted)
+        self.next_fresh(subnet, client.mac).or_else(|| self.longest_free(subnet, client.mac, now)).ok_or(PoolExhausted)
+    }
+
+    /// How the pool is used.
+    pub fn usage(&self, subnet: &Subnet, now: Timestamp) -> PoolUsage {
+        let Some(pool) = subnet.spec.pool else { return PoolUsage::default() };
+        let live = self.by_expiry.range((Bound::Excluded((now, Ipv4Addr::BROADCAST)), Bound::Unbounded));
+        let rows = live.filter_map(|(_, address)| self.find(*address)).filter(|row| subnet.is_for_all(row.address));
+        let mut usage = PoolUsage { size: subnet.size_for_all(pool), ..PoolUsage::default() };
+        for row in rows {
+            match row.state {
+                LeaseState::Bound => usage.bound += 1,
+                LeaseState::Offered => usage.offered += 1,
+                LeaseState::Declined => usage.declined += 1,
+                LeaseState::Released => {}
+            }
+        }
+        usage
     }
 
     fn next_fresh(&mut self, subnet: &Subnet, mac: MacAddr) -> Option<Ipv4Addr> {
@@ -203,16 +300,17 @@ impl Leases {
         self.fresh.passed_over.remove(&lease.address);
         if let Some(old) = self.by_address.get(&lease.address) {
             self.by_expiry.remove(&(old.expires, old.address));
-            if old.mac != lease.mac
-                && let Some(addresses) = self.by_mac.get_mut(&old.mac)
+            let old_key = old.client().key();
+            if old_key != lease.client().key()
+                && let Some(addresses) = self.by_client.get_mut(&old_key)
             {
                 addresses.retain(|address| *address != lease.address);
                 if addresses.is_empty() {
-                    self.by_mac.remove(&old.mac);
+                    self.by_client.remove(&old_key);
                 }
             }
         }
-        let addresses = self.by_mac.entry(lease.mac).or_default();
+        let addresses = self.by_client.entry(lease.client().key()).or_default();
         if !addresses.contains(&lease.address) {
             addresses.push(lease.address);
         }

@@ -10,16 +10,18 @@
 pub mod client;
 mod decide;
 mod destination;
+mod encode;
 mod lease;
 mod option;
 mod packet;
 mod reply;
 mod request;
 mod subnet;
+pub mod v6;
 
-pub use decide::{Boot, BootFile, Decision, Facts, Silence, decide};
-pub use destination::{CLIENT_PORT, Destination, SERVER_PORT, destination};
-pub use lease::{Claim, Lease, LeaseChange, LeaseState, Leases, PoolExhausted};
+pub use decide::{Boot, BootFile, Decision, Facts, Silence, decide, decide_boot_server};
+pub use destination::{BOOT_SERVER_PORT, CLIENT_PORT, Destination, SERVER_PORT, destination};
+pub use lease::{Claim, Client, Lease, LeaseChange, LeaseState, Leases, PoolExhausted, PoolUsage};
 pub use option::Options;
 pub use packet::{Message, ParsePacketError};
 pub use reply::{Reply, ReplyKind};

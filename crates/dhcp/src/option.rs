@@ -9,7 +9,10 @@ pub(crate) const ROUTER: u8 = 3;
 pub(crate) const DNS_SERVERS: u8 = 6;
 pub(crate) const HOSTNAME: u8 = 12;
 pub(crate) const DOMAIN_NAME: u8 = 15;
+pub(crate) const MTU: u8 = 26;
 pub(crate) const BROADCAST: u8 = 28;
+pub(crate) const CLASSFUL_ROUTES: u8 = 33;
+pub(crate) const TIME_SERVERS: u8 = 42;
 pub(crate) const VENDOR_SPECIFIC: u8 = 43;
 pub(crate) const REQUESTED_ADDRESS: u8 = 50;
 pub(crate) const LEASE_TIME: u8 = 51;
@@ -30,8 +33,21 @@ pub(crate) const RELAY_AGENT: u8 = 82;
 pub(crate) const CLIENT_ARCH: u8 = 93;
 pub(crate) const CLIENT_UUID: u8 = 97;
 pub(crate) const SUBNET_SELECTION: u8 = 118;
+pub(crate) const DOMAIN_SEARCH: u8 = 119;
+pub(crate) const ROUTES: u8 = 121;
 pub(crate) const IPXE: u8 = 175;
+pub(crate) const MICROSOFT_ROUTES: u8 = 249;
 pub(crate) const END: u8 = 255;
+
+/// Sub-options of a relay agent's option.
+pub(crate) mod sub_option {
+    /// RFC 3527.
+    pub(crate) const LINK_SELECTION: u8 = 5;
+    /// RFC 5107.
+    pub(crate) const SERVER_OVERRIDE: u8 = 11;
+    /// RFC 8357.
+    pub(crate) const SOURCE_PORT: u8 = 19;
+}
 
 /// Options by code, the parts of a split one joined in the order of their appearance (RFC 3396 §7).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -78,6 +94,11 @@ impl Options {
             Some([high, low, ..]) => Some(u16::from_be_bytes([*high, *low])),
             _ => None,
         }
+    }
+
+    /// An option that is a 32-bit number.
+    pub(crate) fn find_u32(&self, code: u8) -> Option<u32> {
+        Some(u32::from_be_bytes(self.find(code)?.try_into().ok()?))
     }
 
     /// An option that is one address, other than 0.0.0.0.

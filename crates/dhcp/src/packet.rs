@@ -1,6 +1,6 @@
 //! The fixed part of a BOOTP message and its options (RFC 951, RFC 2131 §2).
 
-use crate::option::{OVERLOAD, Options};
+use crate::option::{END, OVERLOAD, Options};
 use std::net::Ipv4Addr;
 
 /// Bytes before the options: the BOOTP header and the magic cookie.
@@ -103,10 +103,21 @@ fn text_field(field: &[u8]) -> &[u8] {
     field.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
-/// Builds a message: the header first, then options for as long as they fit.
+/// Builds a message: the header first, then options for as long as they fit. What does not fit into the options
+/// field goes into the header's text fields where they are free (option 52).
 pub(crate) struct Writer {
     bytes: Vec<u8>,
     limit: usize,
+    spare: Vec<Spare>,
+    overload: u8,
+}
+
+/// A text field of the header that is free for options.
+struct Spare {
+    field: std::ops::Range<usize>,
+    /// Its bit in option 52.
+    bit: u8,
+    used: usize,
 }
 
 /// The fixed fields.
@@ -128,11 +139,14 @@ pub(crate) struct Header<'a> {
 const MIN_LEN: usize = 300;
 /// The longest boot file that the file field holds with its closing NUL.
 pub(crate) const MAX_FILE_LEN: usize = FILE.end - FILE.start - 1;
+/// The bytes of option 52.
+const OVERLOAD_LEN: usize = 3;
 
 impl Writer {
     /// Starts a message of at most `limit` bytes.
     pub(crate) fn new(header: &Header<'_>, limit: usize) -> Self {
-        let mut bytes = vec![0; HEADER_LEN];
+        let mut bytes = Vec::with_capacity(512);
+        bytes.resize(HEADER_LEN, 0);
         bytes[..4].copy_from_slice(&[header.op, 1, 6, header.hops]);
         bytes[4..8].copy_from_slice(&header.xid.to_be_bytes());
         bytes[8..10].copy_from_slice(&header.secs.to_be_bytes());
@@ -145,38 +159,86 @@ impl Writer {
             bytes[FILE.start..FILE.start + header.file.len()].copy_from_slice(header.file);
         }
         bytes[236..].copy_from_slice(&MAGIC_COOKIE);
-        Self { bytes, limit: limit.max(MIN_LEN) }
+        Self { bytes, limit: limit.max(MIN_LEN), spare: Vec::new(), overload: 0 }
+    }
+
+    /// Lets options go into the text fields that hold nothing.
+    pub(crate) fn allow_overload(&mut self) {
+        let spare = |field: std::ops::Range<usize>, bit| Spare { field, bit, used: 0 };
+        let free = [spare(FILE, 1), spare(SNAME, 2)].into_iter().filter(|spare| self.bytes[spare.field.start] == 0);
+        self.spare = free.collect();
     }
 
     /// Adds an option if it fits beside the end mark, and says whether it did. One longer than 255 bytes is
     /// split (RFC 3396 §5).
     pub(crate) fn push(&mut self, code: u8, value: &[u8]) -> bool {
-        let parts = value.len().div_ceil(255).max(1);
-        if self.bytes.len() + value.len() + 2 * parts + 1 > self.limit {
-            return false;
+        let kept = if self.spare.is_empty() { 0 } else { OVERLOAD_LEN };
+        if self.bytes.len() + encoded_len(value) + 1 + kept > self.limit {
+            return self.push_spare(code, value);
         }
-        for part in 0..parts {
-            let from = part * 255;
-            let piece = &value[from..value.len().min(from + 255)];
-            self.bytes.push(code);
-            self.bytes.push(u8::try_from(piece.len()).expect("a piece is at most 255 bytes"));
-            self.bytes.extend_from_slice(piece);
-        }
+        self.push_unchecked(code, value);
         true
     }
 
-    /// Adds an option for which room was kept below `limit`.
+    /// Adds an option to the first text field that has room for it and for the end mark.
+    fn push_spare(&mut self, code: u8, value: &[u8]) -> bool {
+        let length = value.len() + 2;
+        let Ok(short) = u8::try_from(value.len()) else { return false };
+        let Some(spare) = self.spare.iter_mut().find(|spare| spare.used + length < spare.field.len()) else {
+            return false;
+        };
+        let at = spare.field.start + spare.used;
+        self.bytes[at..at + 2].copy_from_slice(&[code, short]);
+        self.bytes[at + 2..at + length].copy_from_slice(value);
+        self.bytes[at + length] = END;
+        spare.used += length;
+        self.overload |= spare.bit;
+        true
+    }
+
+    /// Adds an option for which room was kept below `limit`, and says whether it was enough.
     pub(crate) fn push_reserved(&mut self, code: u8, value: &[u8], limit: usize) -> bool {
-        self.limit = limit.max(MIN_LEN);
-        self.push(code, value)
+        self.push_overload();
+        let fits = self.bytes.len() + encoded_len(value) < limit.max(MIN_LEN);
+        if fits {
+            self.push_unchecked(code, value);
+        }
+        fits
+    }
+
+    fn push_unchecked(&mut self, code: u8, value: &[u8]) {
+        let mut rest = value;
+        loop {
+            let (piece, after) = rest.split_at(rest.len().min(255));
+            self.bytes.push(code);
+            self.bytes.push(u8::try_from(piece.len()).expect("a piece is at most 255 bytes"));
+            self.bytes.extend_from_slice(piece);
+            rest = after;
+            if rest.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn push_overload(&mut self) {
+        if self.overload != 0 {
+            self.push_unchecked(OVERLOAD, &[self.overload]);
+        }
+        (self.spare, self.overload) = (Vec::new(), 0);
     }
 
     /// Ends the message.
     pub(crate) fn finish(mut self) -> Vec<u8> {
-        self.bytes.push(crate::option::END);
+        self.push_overload();
+        self.bytes.push(END);
         if self.bytes.len() < MIN_LEN {
             self.bytes.resize(MIN_LEN, crate::option::PAD);
         }
         self.bytes
     }
+}
+
+/// The bytes of an option with its codes and lengths.
+pub(crate) fn encoded_len(value: &[u8]) -> usize {
+    value.len() + 2 * value.len().div_ceil(255).max(1)
 }

@@ -3,7 +3,7 @@
 //! What is here has passed the checks that hold for every message (RFC 2131 §4.3); what remains is policy.
 //! Texts from the client are cut down to harmless characters before anyone can store or print them.
 
-use crate::option::{self, find_sub_option};
+use crate::option::{self, find_sub_option, sub_option};
 use crate::packet::{Message, ParsePacketError};
 use std::net::Ipv4Addr;
 use types::MacAddr;
@@ -34,6 +34,8 @@ pub struct Request {
     pub server_id: Option<Ipv4Addr>,
     /// Client identifier (option 61), to be sent back (RFC 6842).
     pub client_id: Option<Vec<u8>>,
+    /// How long it wants an address for, in seconds (option 51).
+    pub lease_seconds: Option<u32>,
     /// The name it gives itself (option 12), if it is a plain one.
     pub hostname: Option<String>,
     /// Processor and firmware (option 93, RFC 4578 §2.1).
@@ -56,6 +58,8 @@ pub struct Request {
     pub link_selection: Option<Ipv4Addr>,
     /// The relay wants its answer at its source port (RFC 8357).
     pub relay_source_port: bool,
+    /// The relay's address that clients are to know as the server's, so that all they send passes it (RFC 5107).
+    pub server_override: Option<Ipv4Addr>,
 }
 
 /// What a message is (RFC 2132 §9.6): those that clients send.
@@ -143,6 +147,9 @@ const MAX_HOPS: u8 = 16;
 /// Longest hostname kept: a DNS label (RFC 1035 §2.3.4).
 const MAX_HOSTNAME_LEN: usize = 63;
 
+/// A relay's option longer than this leaves no room for the answer; it is not sent back (RFC 3046 §2.2).
+const MAX_RELAY_AGENT_LEN: usize = 512;
+
 impl Request {
     /// Reads and checks a datagram's payload.
     ///
@@ -187,6 +194,7 @@ impl Request {
             requested: options.find_address(option::REQUESTED_ADDRESS),
             server_id: options.find_address(option::SERVER_ID),
             client_id: options.find(option::CLIENT_ID).filter(|id| id.len() <= 255).map(<[u8]>::to_vec),
+            lease_seconds: options.find_u32(option::LEASE_TIME),
             hostname: options.find(option::HOSTNAME).and_then(plain_hostname),
             architecture: options.find_u16(option::CLIENT_ARCH),
             vendor: vendor_class(options.find(option::VENDOR_CLASS)),
@@ -196,13 +204,25 @@ impl Request {
             max_size: options.find_u16(option::MAX_SIZE),
             parameters: options.find(option::PARAMETER_LIST).unwrap_or_default().to_vec(),
             link_selection: relay_agent
-                .and_then(|field| find_sub_option(field, 5))
-                .and_then(|value| <[u8; 4]>::try_from(value).ok())
-                .map(Ipv4Addr::from)
+                .and_then(|field| find_address(field, sub_option::LINK_SELECTION))
                 .or_else(|| options.find_address(option::SUBNET_SELECTION)),
-            relay_source_port: relay_agent.is_some_and(|field| find_sub_option(field, 19).is_some()),
-            relay_agent: relay_agent.filter(|field| field.len() <= 255).map(<[u8]>::to_vec),
+            relay_source_port: relay_agent
+                .is_some_and(|field| find_sub_option(field, sub_option::SOURCE_PORT).is_some()),
+            server_override: relay_agent
+                .filter(|_| !message.giaddr.is_unspecified())
+                .and_then(|field| find_address(field, sub_option::SERVER_OVERRIDE)),
+            relay_agent: relay_agent.filter(|field| field.len() <= MAX_RELAY_AGENT_LEN).map(<[u8]>::to_vec),
         })
+    }
+
+    /// What the client is to know us by, when our address is `server`.
+    pub fn server_identifier(&self, server: Ipv4Addr) -> Ipv4Addr {
+        self.server_override.unwrap_or(server)
+    }
+
+    /// Whether the client speaks to another server than `server`.
+    pub fn is_for_another(&self, server: Ipv4Addr) -> bool {
+        self.server_id.is_some_and(|named| named != server && Some(named) != self.server_override)
     }
 
     /// Whether answers are to be broadcast.
@@ -224,6 +244,11 @@ impl Request {
     pub fn network_hint(&self, interface: Ipv4Addr) -> Ipv4Addr {
         self.link_selection.or(self.giaddr).or(self.ciaddr).unwrap_or(interface)
     }
+}
+
+fn find_address(relay_agent: &[u8], code: u8) -> Option<Ipv4Addr> {
+    let octets: [u8; 4] = find_sub_option(relay_agent, code)?.try_into().ok()?;
+    Some(Ipv4Addr::from(octets)).filter(|address| !address.is_unspecified())
 }
 
 fn host_address(address: Ipv4Addr) -> Result<Option<Ipv4Addr>, ParseRequestError> {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
-use types::subnet::{ReservationSpec, SubnetSpec};
+use types::subnet::{Pool, ReservationSpec, SubnetSpec};
 use types::{MacAddr, Name};
 
 /// A network that we serve.
@@ -59,6 +59,20 @@ impl Subnet {
             Some(owner) => *owner == mac,
             None => self.in_pool(address),
         }
+    }
+
+    /// Whether any client may have `address`.
+    pub(crate) fn is_for_all(&self, address: Ipv4Addr) -> bool {
+        self.in_pool(address) && !self.reserved_by_address.contains_key(&address)
+    }
+
+    /// How many addresses of `pool` any client may have.
+    pub(crate) fn size_for_all(&self, pool: Pool) -> usize {
+        let within = |address: &&Ipv4Addr| (pool.first..=pool.last).contains(*address);
+        let kept =
+            self.never_given.iter().filter(within).count() + self.reserved_by_address.keys().filter(within).count();
+        let all = u64::from(pool.last.to_bits()).saturating_sub(pool.first.to_bits().into()) + 1;
+        usize::try_from(all).unwrap_or(usize::MAX).saturating_sub(kept)
     }
 
     /// Whether `address` is given to clients without a reservation, when no one is reserved for it.

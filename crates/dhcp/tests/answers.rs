@@ -4,8 +4,8 @@
 
 use dhcp::client::{Answer, ClientMessage};
 use dhcp::{
-    Boot, BootFile, Decision, Destination, Lease, LeaseState, Leases, MessageType, Request, Silence, Subnet, decide,
-    destination,
+    Boot, BootFile, Client, Decision, Destination, Lease, LeaseState, Leases, MessageType, Request, Silence, Subnet,
+    decide, destination,
 };
 use std::net::{Ipv4Addr, SocketAddrV4};
 use types::subnet::{Pool, ReservationSpec, SubnetSpec};
@@ -242,7 +242,7 @@ fn a_declined_address_rests_and_a_declining_client_is_stopped() {
     rig.now = 3601;
     let again = rig.bind(CLIENT);
     rig.ask(&decline(CLIENT, again)).unwrap_err();
-    assert_eq!(rig.leases.declined_by(CLIENT, at(rig.now)), 1);
+    assert_eq!(rig.leases.declined_by(&Client { mac: CLIENT, id: None }, at(rig.now)), 1);
 }
 
 #[test]
@@ -259,7 +259,8 @@ fn the_fourth_decline_of_a_client_is_ignored() {
 
 #[test]
 fn a_reservation_is_kept_for_its_card() {
-    let reserved = ReservationSpec { mac: CLIENT, address: address(11), ipv6: None, hostname: Some("node-1".parse().unwrap()) };
+    let reserved =
+        ReservationSpec { mac: CLIENT, address: address(11), ipv6: None, hostname: Some("node-1".parse().unwrap()) };
     let outside = ReservationSpec { mac: mac(9), address: address(200), ipv6: None, hostname: None };
     let mut rig = Rig::with_reservations(&[reserved, outside]);
     assert_eq!(rig.bind(OTHER), address(10));

@@ -21,6 +21,12 @@ pub trait BootBackend: Send + Sync + 'static {
     /// The files that can be fetched, as they are now. Asked for at each request.
     fn files(&self) -> Arc<BootFiles>;
 
+    /// What is known of a card that is no machine's, without reading anything; `None` when it may be one's, and
+    /// [`Self::boot_facts`] must be asked.
+    fn facts_of_stranger(&self, _mac: MacAddr, _subnet: &Subnet) -> Option<BootFacts> {
+        None
+    }
+
     /// What is known of the machine with this card; `subnet` is where it was heard, which decides what an
     /// unknown machine gets.
     async fn boot_facts(&self, mac: MacAddr, subnet: Option<&Name>) -> Result<BootFacts, BackendError>;

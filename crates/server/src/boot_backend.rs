@@ -11,7 +11,7 @@ use store::{BootEnvs, Grant, Machine, Selector, Store};
 use types::agent::AgentConfig;
 use types::event::NewEvent;
 use types::object::Source;
-use types::subnet::UnknownPolicy;
+use types::subnet::{SubnetSpec, UnknownPolicy};
 use types::{MacAddr, Name};
 use workflow::ports::Clock;
 
@@ -48,6 +48,12 @@ impl BootBackend for StoredBoot {
 
     fn files(&self) -> Arc<BootFiles> {
         self.site.files()
+    }
+
+    fn facts_of_stranger(&self, mac: MacAddr, subnet: &Subnet) -> Option<BootFacts> {
+        let SubnetSpec { unknown, loader, .. } = &subnet.spec;
+        let facts = || BootFacts { machine: None, unknown: *unknown, discovery_env: discovery(), loader: *loader };
+        (!self.store.may_know_card(mac)).then(facts)
     }
 
     async fn boot_facts(&self, mac: MacAddr, subnet: Option<&Name>) -> Result<BootFacts, BackendError> {
@@ -92,7 +98,7 @@ impl BootBackend for StoredBoot {
     }
 
     async fn commit_leases(&self, leases: &[Lease]) -> Result<(), BackendError> {
-        let committed = self.store.commit_leases(leases.to_vec()).await;
+        let committed = self.store.commit_leases(leases).await;
         committed.map_err(|error| BackendError::new("writing the leases", error))
     }
 

@@ -6,6 +6,7 @@
 //! Decisions are elsewhere: the store keeps what it is given, and refuses what would contradict it.
 
 mod apply;
+mod card;
 mod column;
 mod error;
 mod history;

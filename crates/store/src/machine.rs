@@ -121,6 +121,7 @@ impl Tx {
                 .bind(id.to_string())
                 .execute(&mut self.connection)
                 .await?;
+            self.effects.cards.push(*mac);
         }
         if let Some(uuid) = spec.uuid {
             sqlx::query("INSERT OR REPLACE INTO machine_uuids (uuid, machine, declared) VALUES (?1, ?2, 1)")
@@ -176,6 +177,7 @@ impl Tx {
             .bind(id.to_string())
             .execute(&mut self.connection)
             .await?;
+            self.effects.cards.push(mac);
         }
         if let Some(uuid) = uuid.filter(|uuid| !MEANINGLESS.contains(uuid)) {
             sqlx::query("INSERT OR IGNORE INTO machine_uuids (uuid, machine, declared) VALUES (?1, ?2, 0)")

@@ -1,5 +1,6 @@
 //! Opening and closing.
 
+use crate::card;
 use crate::history::{self, Recorder};
 use crate::probe::{NoProbe, Probe};
 use crate::room::{Condition, Room};
@@ -97,7 +98,8 @@ impl Store {
         let last_seq = history::last_seq(&mut connection).await.map_err(load)?;
         let command_seq = last_command(&mut connection).await.map_err(database)?;
         let tokens = token::load(&mut connection, clock.now()).await.map_err(load)?;
-        let signals = Arc::new(Signals::new(last_seq, command_seq, tokens));
+        let cards = card::load(&mut connection).await.map_err(load)?;
+        let signals = Arc::new(Signals::new(last_seq, command_seq, tokens, cards));
 
         let reader = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(connect.read_only(true));
         let tx = Tx::new(connection, Arc::clone(&sealer), Arc::clone(&room), Arc::clone(&clock));

@@ -1,6 +1,7 @@
 //! What a commit tells those who wait, once it is durable.
 
 use crate::Store;
+use crate::card::CardIndex;
 use crate::token::TokenCache;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -18,6 +19,7 @@ pub(crate) struct Signals {
     pub(crate) command_seq: watch::Sender<i64>,
     pub(crate) due: Arc<Notify>,
     pub(crate) tokens: TokenCache,
+    pub(crate) cards: CardIndex,
     tasks: Vec<watch::Sender<u64>>,
     writes: AtomicU64,
     transactions: AtomicU64,
@@ -53,15 +55,18 @@ pub(crate) struct Effects {
     pub(crate) tasks: Vec<MachineId>,
     /// Tokens made and unmade, in order.
     pub(crate) tokens: Vec<crate::token::TokenChange>,
+    /// Network cards that became a machine's.
+    pub(crate) cards: Vec<types::MacAddr>,
 }
 
 impl Signals {
-    pub(crate) fn new(last_seq: u64, command_seq: i64, tokens: TokenCache) -> Self {
+    pub(crate) fn new(last_seq: u64, command_seq: i64, tokens: TokenCache, cards: CardIndex) -> Self {
         Self {
             last_seq: watch::Sender::new(last_seq),
             command_seq: watch::Sender::new(command_seq),
             due: Arc::new(Notify::new()),
             tokens,
+            cards,
             tasks: (0..TASK_SIGNALS).map(|_| watch::Sender::new(0)).collect(),
             writes: AtomicU64::new(0),
             transactions: AtomicU64::new(0),
@@ -76,8 +81,9 @@ impl Signals {
 
     /// Tells everybody.
     pub(crate) fn publish(&self, effects: Effects) {
-        let Effects { last_seq, command_seq, due, tasks, tokens } = effects;
+        let Effects { last_seq, command_seq, due, tasks, tokens, cards } = effects;
         self.tokens.take_over(tokens);
+        self.cards.take_over(cards);
         if let Some(seq) = last_seq {
             self.last_seq.send_replace(seq);
         }

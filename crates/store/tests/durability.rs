@@ -47,20 +47,21 @@ async fn what_was_acknowledged_is_there_after_a_crash() {
     let lease = dhcp::Lease {
         address: "10.77.0.9".parse().unwrap(),
         mac: rig::mac(1),
+        client_id: Some(vec![0xff, 0, 1]),
         state: dhcp::LeaseState::Bound,
         since: rig.now(),
         expires: rig.after(60),
         hostname: Some("node-1".to_owned()),
     };
     let declined = dhcp::Lease { state: dhcp::LeaseState::Declined, hostname: None, ..lease.clone() };
-    rig.store().commit_leases(vec![declined.clone(), lease.clone()]).await.unwrap();
+    rig.store().commit_leases(&[declined.clone(), lease.clone()]).await.unwrap();
     let history = rig.history().await;
     rig.crash().await;
     assert_eq!(rig.store().run(run.id).await.unwrap(), Some(run));
     assert_eq!(rig.history().await, history);
     assert_eq!(rig.store().load_leases().await.unwrap(), [lease]);
     assert_eq!(*rig.store().last_seq().borrow(), history.last().unwrap().seq);
-    rig.store().commit_leases(vec![declined.clone()]).await.unwrap();
+    rig.store().commit_leases(std::slice::from_ref(&declined)).await.unwrap();
     rig.crash().await;
     assert_eq!(rig.store().load_leases().await.unwrap(), [declined], "one row per address, the later counts");
 }

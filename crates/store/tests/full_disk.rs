@@ -97,7 +97,7 @@ async fn with_the_reserve_what_is_under_way_goes_on_and_new_work_is_refused() {
     rig.wait_for(&mut claimed, &["task.finished"]).await;
     assert!(is_full(&rig.store().condition().borrow()));
     rig.happen(run.machine, "task.finished").await;
-    rig.store().commit_leases(vec![lease(9, &rig)]).await.unwrap();
+    rig.store().commit_leases(&[lease(9, &rig)]).await.unwrap();
     let refused = rig.store().start_run(new_run(other.id.into())).await;
     assert_eq!(refused, Err(StartRunError::Store(StoreError::Full)));
     let created = rig.store().create::<Machines>(name("node-3"), other.spec.clone(), Source::Api, "user:ada").await;
@@ -136,7 +136,7 @@ async fn without_the_reserve_nothing_is_lost_and_all_goes_on_when_there_is_room(
     assert_eq!(full, StoreError::Full);
     let claimed = rig.store().claim_due(rig.now(), rig.after(60), 1).await;
     assert!(matches!(claimed, Err(CommitError::Unavailable(reason)) if reason.contains("full")));
-    assert_eq!(rig.store().commit_leases(vec![lease(9, &rig)]).await, Err(StoreError::Full));
+    assert_eq!(rig.store().commit_leases(&[lease(9, &rig)]).await, Err(StoreError::Full));
     assert_eq!(rig.store().machine_by_mac(mac(1)).await.unwrap().unwrap().id, run.machine.into(), "it can be read");
 
     rig.crash().await;
@@ -148,7 +148,7 @@ async fn without_the_reserve_nothing_is_lost_and_all_goes_on_when_there_is_room(
     becomes(rig.store(), |condition| *condition == Condition::Well).await;
     let mut claimed = rig.claim().await;
     rig.wait_for(&mut claimed, &["task.finished"]).await;
-    rig.store().commit_leases(vec![lease(9, &rig)]).await.unwrap();
+    rig.store().commit_leases(&[lease(9, &rig)]).await.unwrap();
     rig.close().await;
     assert_eq!(integrity(&rig).await, "ok");
 }

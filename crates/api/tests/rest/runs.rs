@@ -118,14 +118,14 @@ async fn parameters_of_the_subnet_that_a_machine_is_in_are_weaker_than_its_own()
     rig.apply(crate::rig::TWO_STEPS).await;
     rig.apply("kind: Subnet\nname: rack\ncidr: 10.7.0.0/24\nparams: {image: debian, zone: b}\n").await;
     rig.apply("kind: Machine\nname: m1\nmacs: ['52:54:00:00:00:01']\nparams: {zone: a}\n").await;
-    rig.app.store.commit_leases(vec![lease("52:54:00:00:00:01", "10.7.0.9")]).await.unwrap();
+    rig.app.store.commit_leases(&[lease("52:54:00:00:00:01", "10.7.0.9")]).await.unwrap();
     let run = rig.client.start_run("m1", &start("two-steps"), None).await.unwrap();
     assert_eq!(serde_json::to_value(&run.params).unwrap(), json!({"image": "debian", "zone": "a"}));
 }
 
 fn lease(mac: &str, address: &str) -> dhcp::Lease {
     let (mac, address, state) = (mac.parse().unwrap(), address.parse().unwrap(), dhcp::LeaseState::Bound);
-    dhcp::Lease { address, mac, state, since: Timestamp::now(), expires: far(), hostname: None }
+    dhcp::Lease { address, mac, client_id: None, state, since: Timestamp::now(), expires: far(), hostname: None }
 }
 
 #[tokio::test]

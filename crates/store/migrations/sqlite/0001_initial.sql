@@ -106,10 +106,11 @@ CREATE TABLE tokens (
 CREATE INDEX tokens_expiring ON tokens (expires) WHERE expires IS NOT NULL;
 
 CREATE TABLE dhcp_leases (
-    address  TEXT PRIMARY KEY,
-    mac      TEXT NOT NULL,
-    state    TEXT NOT NULL,
-    since    INTEGER NOT NULL,
-    expires  INTEGER NOT NULL,
-    hostname TEXT
-) STRICT;
+    address   TEXT PRIMARY KEY,
+    mac       TEXT NOT NULL,
+    client_id TEXT, -- hexadecimal; where the subnet knows clients by it
+    state     TEXT NOT NULL,
+    since     INTEGER NOT NULL,
+    expires   INTEGER NOT NULL,
+    hostname  TEXT
+) STRICT, WITHOUT ROWID;
