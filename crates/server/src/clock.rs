@@ -1,16 +1,30 @@
 //! The real time and real chance.
 
 use async_trait::async_trait;
+use std::time::Instant;
 use types::Timestamp;
 use workflow::ports::{Chance, Clock};
 
-/// The operating system's clock.
-pub(crate) struct SystemClock;
+/// A clock that nobody can set: it reads the operating system's once, and goes on from there by itself.
+///
+/// Leases, deadlines and pauses are told by it, so that none of them ends early or late because somebody, or a time
+/// server, sets the machine's clock. A clock that was set counts from the next start of the server on.
+pub(crate) struct SteadyClock {
+    began: Timestamp,
+    since: Instant,
+}
+
+impl SteadyClock {
+    /// A clock that shows what the operating system's shows now.
+    pub(crate) fn start() -> Self {
+        Self { began: Timestamp::now(), since: Instant::now() }
+    }
+}
 
 #[async_trait]
-impl Clock for SystemClock {
+impl Clock for SteadyClock {
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        self.began.checked_add(self.since.elapsed()).unwrap_or(Timestamp::MAX)
     }
 
     async fn sleep_until(&self, at: Timestamp) {

@@ -3,6 +3,7 @@
 //! Nothing is decided here. Each part knows its work; this crate opens sockets and the store, hands the parts to
 //! each other, and stops them in order.
 
+mod attendance;
 mod boot_backend;
 mod clock;
 mod config;

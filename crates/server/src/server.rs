@@ -1,7 +1,8 @@
 //! The parts of a server, from open to stop.
 
+use crate::attendance::attend;
 use crate::boot_backend::StoredBoot;
-use crate::clock::{SystemChance, SystemClock};
+use crate::clock::{SteadyClock, SystemChance};
 use crate::config::Config;
 use crate::first_start::first_token;
 use crate::http::{self, Patience};
@@ -39,7 +40,7 @@ pub struct Surroundings {
 
 impl Default for Surroundings {
     fn default() -> Self {
-        Self { clock: Arc::new(SystemClock), bmc_limits: Limits::default() }
+        Self { clock: Arc::new(SteadyClock::start()), bmc_limits: Limits::default() }
     }
 }
 
@@ -175,6 +176,7 @@ impl Server {
             Ok(())
         });
 
+        tasks.spawn(attend(store.clone(), Arc::clone(&clock), stop.clone()));
         let catalogue = Arc::new(StepCatalogue::new(store.clone(), BmcPool::new(bmc_limits)));
         let options = EngineOptions {
             lease: SignedDuration::try_from(config.engine_lease.0).unwrap_or(SignedDuration::MAX),

@@ -6,6 +6,7 @@
 //! Decisions are elsewhere: the store keeps what it is given, and refuses what would contradict it.
 
 mod apply;
+mod attendance;
 mod card;
 mod column;
 mod error;
@@ -29,6 +30,7 @@ mod token;
 mod writer;
 
 pub use apply::{Applied, ApplyError, Change, Document};
+pub use attendance::ATTEND_EVERY;
 pub use error::{OpenError, PushCommandError, StartRunError, StoreError};
 pub use history::EventFilter;
 pub use key::{EncryptionKey, KeyError};

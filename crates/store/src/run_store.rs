@@ -156,6 +156,7 @@ impl Store {
 
 impl Tx {
     async fn claim_due(&mut self, now: Timestamp, until: Timestamp, limit: usize) -> Result<Vec<Claimed>, CommitError> {
+        self.attend().await?;
         let due = sqlx::query(
             "SELECT id, format, doc, epoch, event_woke FROM runs
              WHERE ended IS NULL AND wake_at <= ?1 AND (lease_until IS NULL OR lease_until <= ?1) AND format <= ?2

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, error, warn};
 use types::Timestamp;
+use uuid::Uuid;
 use workflow::ports::Clock;
 
 /// Writes that may wait. One that finds the queue full is refused at once: its caller can try again, and knows
@@ -32,6 +33,8 @@ pub(crate) struct Tx {
     pub(crate) effects: Effects,
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) room: Arc<Room>,
+    /// This server, among those that have had the store open.
+    pub(crate) server: Uuid,
     clock: Arc<dyn Clock>,
 }
 
@@ -42,7 +45,7 @@ impl Tx {
         room: Arc<Room>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { connection, effects: Effects::default(), sealer, room, clock }
+        Self { connection, effects: Effects::default(), sealer, room, server: Uuid::new_v4(), clock }
     }
 
     /// Refuses new work while the disk is full: what room is left is for the work that was taken before.

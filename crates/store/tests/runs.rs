@@ -279,6 +279,7 @@ async fn the_history_of_a_run_replays_to_its_stored_state() {
     let done = RunEvent::StepDone { at: FIRST, how: How::Changed, outputs: serde_json::json!({ "disk": "vda" }) };
     rig.commit(claimed.lease, &mut claimed.run, &[done], rig.keep()).await.unwrap();
     rig.happen(run.machine, "agent.log").await;
+    rig.store().attend().await.unwrap();
     rig.crash().await;
     let filter = store::EventFilter { run: Some(run.id), ..Default::default() };
     let history = rig.store().events(&filter, 100).await.unwrap();
