@@ -3,15 +3,11 @@
 use crate::Store;
 use crate::card::CardIndex;
 use crate::token::TokenCache;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, watch};
 use types::MachineId;
-
-/// Machines share this many signals for tasks: enough that ten thousand waiting agents are woken forty at a
-/// time, few enough to make at start.
-const TASK_SIGNALS: usize = 256;
 
 /// The signals of one store. All are level triggered: the value says what is so, not that something happened.
 pub(crate) struct Signals {
@@ -20,7 +16,8 @@ pub(crate) struct Signals {
     pub(crate) due: Arc<Notify>,
     pub(crate) tokens: TokenCache,
     pub(crate) cards: CardIndex,
-    tasks: Vec<watch::Sender<u64>>,
+    /// Of machines whose agents wait, and of some that have just stopped.
+    tasks: Mutex<HashMap<MachineId, watch::Sender<()>>>,
     writes: AtomicU64,
     transactions: AtomicU64,
 }
@@ -67,7 +64,7 @@ impl Signals {
             due: Arc::new(Notify::new()),
             tokens,
             cards,
-            tasks: (0..TASK_SIGNALS).map(|_| watch::Sender::new(0)).collect(),
+            tasks: Mutex::default(),
             writes: AtomicU64::new(0),
             transactions: AtomicU64::new(0),
         }
@@ -90,19 +87,28 @@ impl Signals {
         if let Some(seq) = command_seq {
             self.command_seq.send_replace(seq);
         }
-        for machine in tasks {
-            self.task_signal(machine).send_modify(|changes| *changes = changes.wrapping_add(1));
-        }
+        self.wake_agents(tasks);
         if due {
             self.due.notify_one();
         }
     }
 
-    /// The signal for tasks of `machine`.
-    pub(crate) fn task_signal(&self, machine: MachineId) -> &watch::Sender<u64> {
-        let mut hasher = DefaultHasher::new();
-        machine.hash(&mut hasher);
-        let index = usize::try_from(hasher.finish() % TASK_SIGNALS as u64).expect("less than TASK_SIGNALS");
-        &self.tasks[index]
+    /// Subscribes to the tasks of `machine`.
+    pub(crate) fn task_changed(&self, machine: MachineId) -> watch::Receiver<()> {
+        self.task_signals().entry(machine).or_insert_with(|| watch::Sender::new(())).subscribe()
+    }
+
+    /// A signal for which nobody waits any more goes: who comes later looks before it waits.
+    fn wake_agents(&self, machines: Vec<MachineId>) {
+        let mut signals = self.task_signals();
+        for machine in machines {
+            if signals.get(&machine).is_some_and(|signal| signal.send(()).is_err()) {
+                signals.remove(&machine);
+            }
+        }
+    }
+
+    fn task_signals(&self) -> MutexGuard<'_, HashMap<MachineId, watch::Sender<()>>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -106,8 +106,8 @@ impl Store {
 
     /// Changes when there may be something for the machine's agent. Level triggered: subscribe, look, then
     /// wait for a change.
-    pub fn task_changed(&self, machine: MachineId) -> watch::Receiver<u64> {
-        self.inner.signals.task_signal(machine).subscribe()
+    pub fn task_changed(&self, machine: MachineId) -> watch::Receiver<()> {
+        self.inner.signals.task_changed(machine)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::column::{from_json, nanos, timestamp, to_json};
 use crate::{Store, StoreError};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sqlx::SqliteConnection;
@@ -47,9 +48,20 @@ pub enum Grant {
 
 type Hash = [u8; 32];
 
-/// The valid tokens, by hash.
+/// How often expired tokens are swept out of memory. Until then they are there and not valid.
+const SWEEP_EVERY: SignedDuration = SignedDuration::from_mins(1);
+
+/// The valid tokens.
 #[derive(Default)]
-pub(crate) struct TokenCache(RwLock<HashMap<Hash, Held>>);
+pub(crate) struct TokenCache(RwLock<Tokens>);
+
+#[derive(Default)]
+struct Tokens {
+    by_hash: HashMap<Hash, Held>,
+    /// Those whose grant names the machine.
+    of_machine: HashMap<MachineId, Vec<Hash>>,
+    swept: Option<Timestamp>,
+}
 
 #[derive(Debug, Clone)]
 pub(crate) struct Held {
@@ -75,30 +87,66 @@ impl TokenCache {
         let mut tokens = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for change in changes {
             match change {
-                TokenChange::Issued(hash, held) => {
-                    tokens.insert(hash, held);
-                }
-                TokenChange::Revoked(hash) => {
-                    tokens.remove(&hash);
-                }
-                TokenChange::Expired(now) => tokens.retain(|_, held| held.is_valid(now)),
+                TokenChange::Issued(hash, held) => tokens.insert(hash, held),
+                TokenChange::Revoked(hash) => tokens.remove(&hash),
+                TokenChange::Expired(now) => tokens.sweep(now),
             }
         }
     }
 
     fn find(&self, hash: &Hash, now: Timestamp) -> Option<Grant> {
         let tokens = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        tokens.get(hash).filter(|held| held.is_valid(now)).map(|held| held.grant.clone())
+        tokens.by_hash.get(hash).filter(|held| held.is_valid(now)).map(|held| held.grant.clone())
     }
 
-    fn hashes_of(&self, meant: impl Fn(&Grant) -> bool) -> Vec<Hash> {
+    fn of_machine(&self, machine: MachineId, meant: impl Fn(&Grant) -> bool) -> Vec<Hash> {
         let tokens = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        tokens.iter().filter(|(_, held)| meant(&held.grant)).map(|(hash, _)| *hash).collect()
+        let hashes = tokens.of_machine.get(&machine).into_iter().flatten();
+        hashes.filter(|hash| tokens.by_hash.get(*hash).is_some_and(|held| meant(&held.grant))).copied().collect()
     }
 
     fn has_lasting_user(&self) -> bool {
         let tokens = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        tokens.values().any(|held| held.expires.is_none() && matches!(held.grant, Grant::User { .. }))
+        tokens.by_hash.values().any(|held| held.expires.is_none() && matches!(held.grant, Grant::User { .. }))
+    }
+}
+
+impl Tokens {
+    fn insert(&mut self, hash: Hash, held: Held) {
+        if let Some(machine) = held.grant.machine() {
+            self.of_machine.entry(machine).or_default().push(hash);
+        }
+        self.by_hash.insert(hash, held);
+    }
+
+    fn remove(&mut self, hash: &Hash) {
+        let Some(machine) = self.by_hash.remove(hash).and_then(|held| held.grant.machine()) else { return };
+        if let Some(hashes) = self.of_machine.get_mut(&machine) {
+            hashes.retain(|known| known != hash);
+            if hashes.is_empty() {
+                self.of_machine.remove(&machine);
+            }
+        }
+    }
+
+    fn sweep(&mut self, now: Timestamp) {
+        if self.swept.is_some_and(|swept| now.duration_since(swept).abs() < SWEEP_EVERY) {
+            return;
+        }
+        self.swept = Some(now);
+        let expired = self.by_hash.iter().filter(|(_, held)| !held.is_valid(now)).map(|(hash, _)| *hash);
+        for hash in expired.collect::<Vec<_>>() {
+            self.remove(&hash);
+        }
+    }
+}
+
+impl Grant {
+    fn machine(&self) -> Option<MachineId> {
+        match self {
+            Self::Agent { machine, .. } | Self::CallHome { machine, .. } => Some(*machine),
+            Self::User { .. } | Self::Registration { .. } => None,
+        }
     }
 }
 
@@ -119,7 +167,7 @@ pub(crate) async fn load(connection: &mut SqliteConnection, now: Timestamp) -> R
             .bind(nanos(now))
             .fetch_all(connection)
             .await?;
-    let mut tokens = HashMap::with_capacity(rows.len());
+    let mut tokens = Tokens::default();
     for (hash, grant, expires) in rows {
         let what = || "a token".to_owned();
         let hash = Hash::try_from(hash).map_err(|_| StoreError::Corrupt { what: what() })?;
@@ -165,9 +213,14 @@ impl Store {
         self.inner.signals.tokens.has_lasting_user()
     }
 
-    /// Makes every token void whose grant is meant. Gives how many.
-    pub async fn revoke_tokens(&self, meant: impl Fn(&Grant) -> bool + Send + 'static) -> Result<usize, StoreError> {
-        self.revoke(self.inner.signals.tokens.hashes_of(meant)).await
+    /// Makes every token of the machine void whose grant is meant. Gives how many.
+    pub async fn revoke_tokens(
+        &self,
+        machine: MachineId,
+        meant: impl Fn(&Grant) -> bool + Send + 'static,
+    ) -> Result<usize, StoreError> {
+        let hashes = self.inner.signals.tokens.of_machine(machine, meant);
+        if hashes.is_empty() { Ok(0) } else { self.revoke(hashes).await }
     }
 
     /// Makes one token void.

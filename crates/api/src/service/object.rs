@@ -120,11 +120,7 @@ pub(crate) async fn delete<K: ObjectKind>(app: &App, user: &User, named: &str, i
 
 /// Makes the tokens of a machine that is gone void.
 async fn disown(app: &App, gone: MachineId) -> ApiResult<()> {
-    let of_it = move |grant: &Grant| match grant {
-        Grant::Agent { machine, .. } | Grant::CallHome { machine, .. } => *machine == gone,
-        Grant::User { .. } | Grant::Registration { .. } => false,
-    };
-    app.store.revoke_tokens(of_it).await?;
+    app.store.revoke_tokens(gone, |_| true).await?;
     Ok(())
 }
 

@@ -36,11 +36,8 @@ pub(crate) async fn register(
     let id = MachineId::from(machine.id);
     let boot_id = registration.boot_id;
     app.store.agent_registered(id, registration).await?;
-    app.store
-        .revoke_tokens(
-            move |grant| matches!(grant, Grant::Agent { machine, boot_id: of } if *machine == id && *of != boot_id),
-        )
-        .await?;
+    let of_earlier_boot = move |grant: &Grant| matches!(grant, Grant::Agent { boot_id: of, .. } if *of != boot_id);
+    app.store.revoke_tokens(id, of_earlier_boot).await?;
     let expires = app.now().checked_add(TOKEN_LIFE).ok();
     let token = app.store.issue_token(Grant::Agent { machine: id, boot_id }, expires).await?;
     start_discovery(app, &machine, peer).await?;
