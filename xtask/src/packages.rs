@@ -21,7 +21,9 @@ const NEEDED: &[&str] = &[
     "ovmf",                   // firmware of the lab's UEFI machines
     "python3-venv",           // DMTF's protocol validator, which the lab's BMC is held to
     "qemu-system-x86",        // the lab's machines
+    "qemu-utils",             // qcow2 images that the agent is tested with
     "uidmap",                 // mmdebstrap without root
+    "xz-utils",               // xz images that the agent is tested with
 ];
 
 /// Makes sure that every needed package is installed.

@@ -41,7 +41,7 @@ pub enum CallHomeError {
     },
 }
 
-/// Calls until the server answers, then removes the token and the unit's link. Without a token there is nothing to
+/// Calls until the server answers, yes or no, then removes the token and the unit's link. Without a token there is nothing to
 /// say: it was said before.
 ///
 /// # Errors
@@ -73,7 +73,10 @@ fn call(config: &CallHomeConfig, message: &CallHome, clock: &dyn Clock, journal:
         let request = http.configure_request(request).timeout_global(Some(CALL_TIMEOUT)).build();
         match http.run(request).map_err(CallError::from).and_then(accepted) {
             Ok(_) => return journal.info("the server knows that this system is up"),
-            Err(CallError::Status(410)) => return journal.warn("the server no longer waits for this system"),
+            // None of these ever becomes a yes: the token is spent, void, or another's.
+            Err(error @ CallError::Status { status: 401 | 403 | 404 | 410, .. }) => {
+                return journal.warn(&format!("the server does not wait for this system: {}", chain(&error)));
+            }
             Err(error) => journal.info(&format!("calling home, will try again: {}", chain(&error))),
         }
         clock.pause(backoff.next_pause());

@@ -191,6 +191,19 @@ pub(crate) mod tests {
         }
     }
 
+    impl FakeMachine {
+        /// A disk of 1 MiB at a place in the tree of devices, as `sys/block` links to it.
+        pub(crate) fn disk_at(self, name: &str, place: &str) -> Self {
+            let machine = self.disk(name, 1 << 20, "");
+            let (device, link) = (format!("sys/devices/{place}/block"), format!("sys/block/{name}"));
+            fs::create_dir_all(machine.host.path(&device)).unwrap();
+            fs::rename(machine.host.path(&link), machine.host.path(&format!("{device}/{name}"))).unwrap();
+            symlink(format!("../devices/{place}/block/{name}"), machine.host.path(&link)).unwrap();
+            fs::remove_file(machine.host.path(&format!("{link}/device/model"))).unwrap();
+            machine
+        }
+    }
+
     #[test]
     fn the_card_booted_from_is_on_the_command_line() {
         let machine = FakeMachine::new();

@@ -1,15 +1,19 @@
 //! Writes an image onto a disk: chooses the disk, empties it, streams the image, grows it, and leaves a stamp.
+//!
+//! The disk is not touched before the server has confirmed the order and the image's first bytes are what they
+//! were declared to be.
 
-pub mod choose;
 mod download;
 mod filesystem;
 mod partitions;
 mod stamp;
+mod stream;
 
+use crate::disk::{candidates, choose};
 use crate::host::Host;
 use crate::task::{Done, Stop, TaskContext};
 use artifact::gpt::{self, GptError, Growth};
-use artifact::sink::{self, Expected, ImageError, ImageSink, Written};
+use artifact::sink::{self, ImageError};
 use artifact::target::{BlockTarget, FileTarget};
 use rustix::fs::OFlags;
 use serde_json::{Value, json};
@@ -28,7 +32,7 @@ use types::{ErrorClass, How};
 /// # Errors
 /// When the image is not on the disk; the disk does not boot then.
 pub fn write(host: &Host, order: &WriteImage, context: &TaskContext<'_>) -> Result<Done, Stop> {
-    let disk = choose::choose(&choose::candidates(host), &order.disk, order.disk_size_bytes)
+    let disk = choose::choose(&candidates(host, &order.protect), &order.disk, order.disk_size_bytes)
         .map_err(|error| Stop::failed(error.class(), error.to_string()))?;
     let device = Device { path: host.device_path(&disk.name), disk, host };
     let stamp = stamp::stamp(context.id, order);
@@ -36,8 +40,8 @@ pub fn write(host: &Host, order: &WriteImage, context: &TaskContext<'_>) -> Resu
         context.journal.info(&format!("disk {} already holds this order's image", device.disk.name));
         return Ok(Done { how: How::AlreadySo, outputs: device.outputs(order) });
     }
-    context.journal.info(&format!("writing {} to disk {}", order.digest, device.disk.name));
-    let written = stream(&device, order, context)?;
+    context.journal.info(&format!("image {} goes to disk {}", order.digest, device.disk.name));
+    let written = stream::stream(&device, order, context)?;
     let finished = finish(&device, order, &stamp, context);
     if let Err(stop) = finished {
         device.make_unbootable();
@@ -48,33 +52,6 @@ pub fn write(host: &Host, order: &WriteImage, context: &TaskContext<'_>) -> Resu
     outputs["written_bytes"] = json!(written.written_bytes);
     outputs["grown_partition"] = finished?;
     Ok(Done { how: How::Changed, outputs })
-}
-
-/// Everything up to the image being on the disk as it came.
-fn stream(device: &Device<'_>, order: &WriteImage, context: &TaskContext<'_>) -> Result<Written, Stop> {
-    let mut target = device.open(Sharing::Exclusive).map_err(|error| device.refused("opening", &error))?;
-    let total = order.disk_size_bytes;
-    let mut stopped = Ok(());
-    let holes = sink::prepare(&mut target, total, |done| {
-        if stopped.is_ok() {
-            stopped = context.progress(done, total, "bytes", "emptying the disk");
-        }
-    })
-    .map_err(|error| failed(&error))?;
-    stopped?;
-    let expected = Expected {
-        digest: order.digest,
-        file_size_bytes: order.file_size_bytes,
-        format: order.format,
-        disk_size_bytes: order.disk_size_bytes,
-    };
-    let mut sink = ImageSink::new(target, expected, holes).map_err(|error| failed(&error))?;
-    if let Err(stop) = download::feed(&mut sink, order, context) {
-        // What stopped it is what the operator wants to know; nothing bootable has been written yet.
-        sink.abandon().ok();
-        return Err(stop);
-    }
-    sink.finish().map(|(_, written)| written).map_err(|error| failed(&error))
 }
 
 /// Everything after: partitions known to the kernel, the last one grown, and the stamp.
@@ -119,7 +96,7 @@ impl Device<'_> {
     fn open(&self, sharing: Sharing) -> io::Result<FileTarget> {
         let flags = if sharing == Sharing::Exclusive { OFlags::EXCL } else { OFlags::empty() };
         let file = File::options().read(true).write(true).custom_flags(flags.bits().cast_signed()).open(&self.path)?;
-        FileTarget::new(file)
+        FileTarget::direct(file, &self.path)
     }
 
     fn grow(&self) -> Result<Growth, Stop> {
@@ -168,11 +145,15 @@ fn failed(error: &ImageError) -> Stop {
         ImageError::DiskTooSmall { .. } | ImageError::DigestMismatch { .. } | ImageError::Write { .. } => {
             ErrorClass::Hardware
         }
+        ImageError::Start(_) => ErrorClass::Transient,
         ImageError::FileTooLong { .. }
         | ImageError::DiskTooLong { .. }
         | ImageError::Truncated { .. }
         | ImageError::DiskTooShort { .. }
+        | ImageError::BrokenOff { .. }
         | ImageError::Malformed { .. }
+        | ImageError::Nested { .. }
+        | ImageError::Qcow2(_)
         | ImageError::GivenUp => ErrorClass::Configuration,
     };
     Stop::failed(class, chain(error))

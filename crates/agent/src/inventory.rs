@@ -2,6 +2,7 @@
 //!
 //! Nothing here fails: what cannot be found out is left out.
 
+mod attachment;
 pub mod disks;
 pub mod nics;
 pub mod smbios;

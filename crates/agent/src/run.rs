@@ -3,14 +3,14 @@
 use crate::clock::Clock;
 use crate::host::Host;
 use crate::journal::Journal;
-use crate::server::Server;
+use crate::server::{Asked, Server};
 use crate::task::{Done, Stop, TaskContext, result_of};
 use crate::{health, image, inventory, platform};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 use types::agent::{AgentConfig, Registration, TaskOrder, TaskResult, Work};
-use types::{TaskId, chain};
+use types::{ErrorClass, TaskId, chain};
 use uuid::Uuid;
 
 /// A server that says "nothing" at once instead of waiting is not asked more often than this.
@@ -20,7 +20,7 @@ const MIN_POLL_INTERVAL: Duration = Duration::from_secs(1);
 pub struct Agent<'a> {
     host: &'a Host,
     config: &'a AgentConfig,
-    server: Server<'a>,
+    pub(crate) server: Server<'a>,
     /// The program to leave in installed systems.
     program: PathBuf,
     /// What was done in this boot. An order that comes again is answered from here.
@@ -64,7 +64,8 @@ impl<'a> Agent<'a> {
         let clock = self.server.clock();
         let asked = clock.now();
         match self.server.next_task()? {
-            Some(order) => self.carry_out(&order),
+            Some(Asked::Order(order)) => self.carry_out(&order),
+            Some(Asked::NotUnderstood { id, reason }) => self.decline(id, &reason),
             None => clock.pause((asked + MIN_POLL_INTERVAL).saturating_sub(clock.now())),
         }
         Ok(())
@@ -80,6 +81,15 @@ impl<'a> Agent<'a> {
             self.finished.insert(order.id, result.clone());
             self.server.report_result(order.id, &result);
         }
+    }
+
+    /// Answers an order that it cannot read, rather than being given it for ever.
+    fn decline(&self, id: TaskId, reason: &str) {
+        let reason = format!("agent {} does not understand the order: {reason}", crate::VERSION);
+        self.server.journal().warn(&format!("task {id}: {reason}"));
+        self.server.send_journal();
+        let evidence = serde_json::json!({});
+        self.server.report_result(id, &TaskResult::Failed { class: ErrorClass::Configuration, reason, evidence });
     }
 
     fn perform(&self, order: &TaskOrder) -> Option<TaskResult> {

@@ -5,28 +5,50 @@
 
 use crate::clock::{Backoff, Clock};
 use crate::journal::Journal;
+use artifact::cpio;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::cell::RefCell;
 use std::time::Duration;
 use types::agent::{
-    AgentConfig, AgentLog, LONG_POLL_SECONDS, ProgressAnswer, Registered, Registration, TaskOrder, TaskProgress,
-    TaskResult,
+    AgentConfig, AgentLog, CONFIG_PATH, LONG_POLL_SECONDS, ProgressAnswer, Registered, Registration, TaskOrder,
+    TaskProgress, TaskResult,
 };
 use types::chain;
-use types::{Digest, Secret, TaskId};
+use types::{Digest, MacAddr, Secret, TaskId};
 use ureq::http::header::{self, HeaderValue};
 use ureq::http::{Method, Request, Response, StatusCode};
 use ureq::{AsSendBody, Body};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const CALL_TIMEOUT: Duration = Duration::from_secs(20);
-/// Reports that only inform must not hold up what they report on.
-const REPORT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The server holds a poll this long by agreement; the rest is for a slow network.
-const POLL_TIMEOUT: Duration = Duration::from_secs(LONG_POLL_SECONDS + 15);
-/// How long a download may stand still before the connection is given up.
-const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timeouts {
+    pub(crate) call: Duration,
+    /// Reports that only inform must not hold up what they report on.
+    pub(crate) report: Duration,
+    /// The server holds a poll this long by agreement; the rest is for a slow network.
+    pub(crate) poll: Duration,
+    /// How long a download may stand still before the connection is given up.
+    pub(crate) stall: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            call: Duration::from_secs(20),
+            report: Duration::from_secs(5),
+            poll: Duration::from_secs(LONG_POLL_SECONDS + 15),
+            stall: Duration::from_secs(30),
+        }
+    }
+}
+const MAX_DETAIL_CHARS: usize = 300;
+/// What an error's answer is read of, for its reason.
+const MAX_PROBLEM_BYTES: u64 = 4 << 10;
+/// A configuration is some hundred bytes; more is not from our server.
+const MAX_CONFIG_BYTES: u64 = 64 << 10;
 /// The server takes no more of one message; the rest goes with the next.
 const MAX_LINES_A_MESSAGE: usize = 200;
 /// Answers are small; more is not from our server.
@@ -41,8 +63,16 @@ pub enum CallError {
     #[error("asking the server")]
     Unreachable(#[source] Box<ureq::Error>),
     /// The server answered with an error.
-    #[error("the server answered with status {0}")]
-    Status(u16),
+    #[error("the server answered with status {status}{detail}")]
+    Status {
+        /// Which.
+        status: u16,
+        /// Its reason, after a colon, where it gave one.
+        detail: String,
+    },
+    /// The answer holds no configuration.
+    #[error("the server's answer holds no configuration for this machine")]
+    NoConfig,
     /// The answer is not what the protocol says.
     #[error("reading the server's answer")]
     Malformed(#[source] Box<ureq::Error>),
@@ -52,6 +82,27 @@ impl From<ureq::Error> for CallError {
     fn from(error: ureq::Error) -> Self {
         Self::Unreachable(Box::new(error))
     }
+}
+
+/// An order, or what has the place of one.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Asked {
+    /// Something to do.
+    Order(Box<TaskOrder>),
+    /// Something that this agent does not know, from a server of another version.
+    NotUnderstood {
+        /// Which order.
+        id: TaskId,
+        /// What is not understood.
+        reason: String,
+    },
+}
+
+/// An order of which only the id must be readable.
+#[derive(serde::Deserialize)]
+struct GivenOrder {
+    id: TaskId,
+    work: serde_json::Value,
 }
 
 /// What the server said to a progress report.
@@ -69,7 +120,8 @@ pub enum ProgressReply {
 pub struct Server<'a> {
     base: String,
     http: ureq::Agent,
-    registration_token: Secret,
+    pub(crate) timeouts: Timeouts,
+    registration_token: RefCell<Secret>,
     registration: Registration,
     registered: RefCell<Option<Registered>>,
     clock: &'a dyn Clock,
@@ -82,7 +134,8 @@ impl<'a> Server<'a> {
         Self {
             base: base_of(&config.server),
             http: http_client(),
-            registration_token: config.token.clone(),
+            timeouts: Timeouts::default(),
+            registration_token: RefCell::new(config.token.clone()),
             registration,
             registered: RefCell::new(None),
             clock,
@@ -108,7 +161,8 @@ impl<'a> Server<'a> {
     /// Says what this machine is, until the server answers.
     ///
     /// A refusal is repeated like silence: an operator may be about to allow the machine, and a machine that gave up
-    /// would have to be restarted by hand.
+    /// would have to be restarted by hand. A token that is no good any more, because the server was away for longer
+    /// than it lasts, is fetched anew as the firmware fetched the first (docs/decisions).
     pub fn register(&self) {
         let mut backoff = self.backoff();
         loop {
@@ -120,42 +174,82 @@ impl<'a> Server<'a> {
                 }
                 Err(error) => {
                     self.journal.info(&format!("registering, will try again: {}", chain(&error)));
+                    if matches!(error, CallError::Status { status: 401 | 410, .. }) {
+                        self.renew_registration_token();
+                    }
                     self.clock.pause(backoff.next_pause());
                 }
             }
         }
     }
 
+    /// Fetches the configuration again. Only its token is taken: what this agent is and whom it asks stays.
+    fn renew_registration_token(&self) {
+        let nics = self.registration.inventory.nics.iter().filter(|nic| nic.link).map(|nic| nic.mac);
+        let macs = self.registration.boot_mac.map_or_else(|| nics.collect(), |mac| vec![mac]);
+        for mac in macs {
+            match self.fetch_config(mac) {
+                Ok(config) => {
+                    self.journal.info("the server made a new registration token for this machine");
+                    self.registration_token.replace(config.token);
+                    return;
+                }
+                Err(error) => self.journal.info(&format!("asking for a new token: {}", chain(&error))),
+            }
+        }
+    }
+
+    fn fetch_config(&self, mac: MacAddr) -> Result<AgentConfig, CallError> {
+        let mut request = Request::new(());
+        *request.uri_mut() = self.url(&format!("/boot/{}/agent.cpio", mac.dashed())).parse().unwrap_or_default();
+        let mut answer = accepted(self.send(request, self.timeouts.call)?)?;
+        let archive = answer.body_mut().with_config().limit(MAX_CONFIG_BYTES).read_to_vec()?;
+        let config = cpio::find(&archive, CONFIG_PATH).ok_or(CallError::NoConfig)?;
+        serde_json::from_slice(config).map_err(|_| CallError::NoConfig)
+    }
+
     fn try_register(&self) -> Result<Registered, CallError> {
         let body = to_json(&self.registration);
-        let request = post(&self.registration_token, &self.url("/agent/v1/register"), body);
-        read_json(accepted(self.send(request, CALL_TIMEOUT)?)?)
+        let request = post(&self.registration_token.borrow(), &self.url("/agent/v1/register"), body);
+        read_json(accepted(self.send(request, self.timeouts.call)?)?)
     }
 
     /// The next order, if there is one before the server tires of waiting.
     ///
     /// # Errors
     /// When the server did not answer as it should.
-    pub fn next_task(&self) -> Result<Option<TaskOrder>, CallError> {
-        let answer =
-            accepted(self.with_token(|token| self.send(get(token, &self.url("/agent/v1/tasks/next")), POLL_TIMEOUT))?)?;
-        if answer.status() == StatusCode::NO_CONTENT { Ok(None) } else { read_json(answer).map(Some) }
+    pub fn next_task(&self) -> Result<Option<Asked>, CallError> {
+        let ask = |token: &Secret| self.send(get(token, &self.url("/agent/v1/tasks/next")), self.timeouts.poll);
+        let answer = accepted(self.with_token(ask)?)?;
+        if answer.status() == StatusCode::NO_CONTENT {
+            return Ok(None);
+        }
+        let GivenOrder { id, work } = read_json(answer)?;
+        Ok(Some(match serde_json::from_value(work) {
+            Ok(work) => Asked::Order(Box::new(TaskOrder { id, work })),
+            Err(error) => Asked::NotUnderstood { id, reason: error.to_string() },
+        }))
     }
 
-    /// Says how far a task is, once.
+    /// Says how far a task is, once. Silence and nonsense mean to go on.
     pub fn report_progress(&self, id: TaskId, progress: &TaskProgress) -> ProgressReply {
+        self.ask_to_go_on(id, progress).unwrap_or(ProgressReply::GoOn)
+    }
+
+    /// Says how far a task is, once, and gives the server's word on it.
+    ///
+    /// # Errors
+    /// When it had none.
+    pub fn ask_to_go_on(&self, id: TaskId, progress: &TaskProgress) -> Result<ProgressReply, CallError> {
         let path = format!("/agent/v1/tasks/{id}/progress");
-        let Ok(answer) = self.post(&path, &to_json(progress), REPORT_TIMEOUT) else {
-            return ProgressReply::GoOn;
-        };
-        match answer.status() {
-            // Forbidden to a machine that has just registered: it is somebody else's task.
-            StatusCode::GONE | StatusCode::FORBIDDEN => ProgressReply::Gone,
-            status if status.is_success() => match read_json(answer) {
-                Ok(ProgressAnswer { cancelled: true }) => ProgressReply::Cancelled,
-                Ok(ProgressAnswer { cancelled: false }) | Err(_) => ProgressReply::GoOn,
+        match self.post(&path, &to_json(progress), self.timeouts.report).and_then(accepted) {
+            Ok(answer) => match read_json(answer)? {
+                ProgressAnswer { cancelled: true } => Ok(ProgressReply::Cancelled),
+                ProgressAnswer { cancelled: false } => Ok(ProgressReply::GoOn),
             },
-            _ => ProgressReply::GoOn,
+            // Forbidden to a machine that has just registered: it is somebody else's task.
+            Err(CallError::Status { status: 403 | 404 | 409 | 410, .. }) => Ok(ProgressReply::Gone),
+            Err(error) => Err(error),
         }
     }
 
@@ -165,11 +259,12 @@ impl<'a> Server<'a> {
         let body = to_json(result);
         let mut backoff = self.backoff();
         loop {
-            match self.post(&path, &body, CALL_TIMEOUT).and_then(accepted) {
+            match self.post(&path, &body, self.timeouts.call).and_then(accepted) {
                 Ok(_) => return,
                 // Forbidden to a machine that has just registered: it is somebody else's task.
-                Err(CallError::Status(status @ (400 | 403 | 404 | 409 | 410 | 413 | 422))) => {
-                    self.journal.warn(&format!("the server refuses the result of task {id} with status {status}"));
+                Err(error @ CallError::Status { status: 400 | 403 | 404 | 409 | 410 | 413 | 422, .. }) => {
+                    let error = chain(&error);
+                    self.journal.warn(&format!("the server does not take the result of task {id}: {error}"));
                     return;
                 }
                 Err(error) => {
@@ -188,7 +283,7 @@ impl<'a> Server<'a> {
         if self.registered.borrow().is_none() {
             return;
         }
-        let sent = self.post("/agent/v1/log", &to_json(&AgentLog { lines }), REPORT_TIMEOUT);
+        let sent = self.post("/agent/v1/log", &to_json(&AgentLog { lines }), self.timeouts.report);
         // A server that has no use for the lines will not have one later either.
         if sent.is_ok_and(|answer| !answer.status().is_server_error()) {
             self.journal.delivered(last);
@@ -210,8 +305,8 @@ impl<'a> Server<'a> {
             let request = self
                 .http
                 .configure_request(request)
-                .timeout_recv_response(Some(CALL_TIMEOUT))
-                .timeout_per_read(Some(STALL_TIMEOUT))
+                .timeout_recv_response(Some(self.timeouts.call))
+                .timeout_per_read(Some(self.timeouts.stall))
                 .build();
             Ok(self.http.run(request)?)
         })
@@ -310,8 +405,15 @@ fn to_json(body: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(body).expect("the protocol's types have text keys and serialise")
 }
 
-pub(crate) fn accepted(answer: Response<Body>) -> Result<Response<Body>, CallError> {
-    if answer.status().is_success() { Ok(answer) } else { Err(CallError::Status(answer.status().as_u16())) }
+pub(crate) fn accepted(mut answer: Response<Body>) -> Result<Response<Body>, CallError> {
+    if answer.status().is_success() {
+        return Ok(answer);
+    }
+    let problem = answer.body_mut().with_config().limit(MAX_PROBLEM_BYTES).read_to_vec().unwrap_or_default();
+    let problem: serde_json::Value = serde_json::from_slice(&problem).unwrap_or_default();
+    let detail = problem.get("detail").and_then(serde_json::Value::as_str);
+    let detail = detail.map(|detail| format!(": {}", detail.chars().take(MAX_DETAIL_CHARS).collect::<String>()));
+    Err(CallError::Status { status: answer.status().as_u16(), detail: detail.unwrap_or_default() })
 }
 
 fn read_json<T: DeserializeOwned>(mut answer: Response<Body>) -> Result<T, CallError> {

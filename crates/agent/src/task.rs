@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::cell::Cell;
 use std::time::Duration;
 use types::agent::{TaskProgress, TaskResult};
-use types::{ErrorClass, How, TaskId};
+use types::{ErrorClass, How, TaskId, chain};
 
 /// A report a second shows movement and costs nothing, even from a thousand machines.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
@@ -93,10 +93,37 @@ impl<'a> TaskContext<'a> {
         self.server.send_journal();
         // Counted from the answer, so that a server that is away costs little of the time.
         self.last_report.set(Some(self.clock.now()));
-        match reply {
-            ProgressReply::GoOn => Ok(()),
-            ProgressReply::Cancelled => Err(Stop::Cancelled),
-            ProgressReply::Gone => Err(Stop::Dropped),
+        obey(reply)
+    }
+
+    /// Waits until the server says that the task is to go on: before what cannot be undone, silence is no consent. A
+    /// server that is away is asked until it is back.
+    ///
+    /// # Errors
+    /// When the server says that the task should stop.
+    pub fn confirm(&self, total: u64, unit: &str, message: &str) -> Result<(), Stop> {
+        let report = TaskProgress { done: 0, total, unit: unit.to_owned(), message: message.to_owned() };
+        let mut backoff = self.server.backoff();
+        loop {
+            match self.server.ask_to_go_on(self.id, &report) {
+                Ok(reply) => {
+                    self.last_report.set(Some(self.clock.now()));
+                    return obey(reply);
+                }
+                Err(error) => {
+                    let error = chain(&error);
+                    self.journal.info(&format!("{message}, and waiting for the server's word on it: {error}"));
+                    self.clock.pause(backoff.next_pause());
+                }
+            }
         }
+    }
+}
+
+fn obey(reply: ProgressReply) -> Result<(), Stop> {
+    match reply {
+        ProgressReply::GoOn => Ok(()),
+        ProgressReply::Cancelled => Err(Stop::Cancelled),
+        ProgressReply::Gone => Err(Stop::Dropped),
     }
 }

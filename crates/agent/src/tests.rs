@@ -14,7 +14,7 @@ use std::process::Command;
 use types::agent::{
     AgentConfig, CALL_HOME_PATH, CallHomeConfig, HealthLimits, TaskOrder, TaskResult, Work, WriteImage,
 };
-use types::disk::DiskSelector;
+use types::disk::{DiskProtection, DiskSelector};
 use types::image::ImageFormat;
 use types::{Digest, ErrorClass, How, Secret, TaskId};
 
@@ -86,6 +86,7 @@ fn write_image(file: &[u8]) -> WriteImage {
         format: ImageFormat::RawZst,
         disk_size_bytes: 16 * MIB as u64,
         disk: DiskSelector::Smallest,
+        protect: DiskProtection::default(),
         grow: true,
     }
 }
@@ -304,13 +305,37 @@ fn an_image_without_a_partition_table_cannot_grow_and_does_not_stay() {
 }
 
 #[test]
-fn a_cancelled_write_stops_and_does_not_boot() {
+fn a_write_that_is_cancelled_before_it_begins_touches_nothing() {
     let rig = Rig::new();
+    let before = rig.disk();
     rig.order_image(1, &packed(&disk_image()), |_| ());
     rig.server.state().cancelled = true;
     rig.boot_and_work(1);
     assert_failed(&rig.result(), ErrorClass::Transient, "cancelled");
+    assert!(rig.disk() == before);
+}
+
+#[test]
+fn a_write_that_is_cancelled_midway_stops_and_does_not_boot() {
+    let rig = Rig::new();
+    rig.order_image(1, &packed(&disk_image()), |_| ());
+    rig.server.state().break_image_after = [300_000, 100_000].into();
+    rig.server.state().cancelled_by_resuming = true;
+    rig.boot_and_work(1);
+    assert_failed(&rig.result(), ErrorClass::Transient, "cancelled");
     assert!(!rig.disk_boots());
+}
+
+#[test]
+fn a_disk_is_not_touched_before_the_server_has_confirmed_the_order() {
+    let rig = Rig::new();
+    let before = rig.disk();
+    rig.order_image(1, &packed(&disk_image()), |_| ());
+    // Another machine's order: forbidden with the old token, and with the one got by registering again.
+    rig.server.state().answer("/progress", &[503, 500, 403, 403]);
+    rig.boot_and_work(1);
+    assert!(rig.disk() == before);
+    assert!(rig.server.state().results.is_empty());
 }
 
 #[test]
@@ -351,11 +376,24 @@ fn an_installed_system_calls_home_once() {
     rig.machine.write(CALL_HOME_PATH, serde_json::to_vec(&config).unwrap());
     rig.machine.write(UNIT_LINK, "unit");
     rig.machine.write("proc/sys/kernel/hostname", "m1\n");
-    rig.server.state().answer("/call-home", &[503, 401]);
+    rig.server.state().answer("/call-home", &[503, 429]);
     for _ in 0..2 {
         call_home(&rig.machine.host, &TestClock::default(), &Journal::default()).unwrap();
     }
     let state = rig.server.state();
     assert_eq!((state.called_home.len(), state.called_home[0].hostname.as_str()), (1, "m1"));
     assert!(!rig.machine.host.has(CALL_HOME_PATH) && !rig.machine.host.has(UNIT_LINK));
+}
+
+#[test]
+fn an_installed_system_that_is_refused_does_not_call_for_ever() {
+    for refusal in [401, 403, 404, 410] {
+        let rig = Rig::new();
+        let config = CallHomeConfig { server: rig.server.url.clone(), token: Secret::new("home") };
+        rig.machine.write(CALL_HOME_PATH, serde_json::to_vec(&config).unwrap());
+        rig.server.state().answer("/call-home", &[refusal]);
+        call_home(&rig.machine.host, &TestClock::default(), &Journal::default()).unwrap();
+        assert_eq!(rig.server.state().seen_at("/agent/v1/call-home").len(), 1);
+        assert!(!rig.machine.host.has(CALL_HOME_PATH));
+    }
 }

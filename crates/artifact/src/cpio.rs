@@ -122,6 +122,31 @@ fn relative(path: &str) -> &str {
     path.trim_matches('/')
 }
 
+/// The content of the file at `path` in an archive that [`Writer`] made, or the kernel's tools.
+pub fn find<'a>(archive: &'a [u8], path: &str) -> Option<&'a [u8]> {
+    const MAGIC: &[u8] = b"070701";
+    const HEADER_BYTES: usize = 110;
+    let mut rest = archive;
+    loop {
+        let header = rest.get(..HEADER_BYTES)?.strip_prefix(MAGIC)?;
+        let field = |index: usize| {
+            let digits = std::str::from_utf8(header.get(index * 8..index * 8 + 8)?).ok()?;
+            usize::try_from(u32::from_str_radix(digits, 16).ok()?).ok()
+        };
+        let (content_bytes, name_bytes) = (field(6)?, field(11)?);
+        let name = rest.get(HEADER_BYTES..HEADER_BYTES.checked_add(name_bytes)?)?.strip_suffix(b"\0")?;
+        let content_at = (HEADER_BYTES + name_bytes).next_multiple_of(4);
+        let content = rest.get(content_at..content_at.checked_add(content_bytes)?)?;
+        if name == relative(path).as_bytes() {
+            return Some(content);
+        }
+        if name == TRAILER.as_bytes() {
+            return None;
+        }
+        rest = rest.get((content_at + content_bytes).checked_next_multiple_of(4)?..)?;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,5 +208,25 @@ mod tests {
     #[test]
     fn archive_ends_on_a_word() {
         assert_eq!(sample().len() % 4, 0);
+    }
+
+    #[test]
+    fn a_file_is_found_in_an_archive_and_nothing_in_a_damaged_one() {
+        let mut archive = Writer::new(Vec::new());
+        archive.file("etc/first", 0o600, b"one").unwrap();
+        archive.file("/etc/second", 0o600, b"two!!").unwrap();
+        let archive = archive.finish().unwrap();
+        assert_eq!(find(&archive, "/etc/first"), Some(&b"one"[..]));
+        assert_eq!(find(&archive, "etc/second"), Some(&b"two!!"[..]));
+        assert_eq!(find(&archive, "etc/third"), None);
+        for length in 0..archive.len() - 130 {
+            assert_eq!(find(&archive[..length], "etc/third"), None);
+        }
+        let at = archive.windows(6).position(|window| window == b"070701").unwrap();
+        for digit in 0..104 {
+            let mut damaged = archive.clone();
+            damaged[at + 6 + digit] = b'f';
+            find(&damaged, "etc/second");
+        }
     }
 }

@@ -29,6 +29,7 @@ mod field {
     pub(super) const ENTRIES_CRC: usize = 88;
     pub(super) const ENTRY_TYPE: usize = 0;
     pub(super) const ENTRY_FIRST_LBA: usize = 32;
+    pub(super) const ENTRY_NAME: usize = 56;
     pub(super) const ENTRY_LAST_LBA: usize = 40;
 }
 
@@ -137,6 +138,18 @@ impl Table {
             .collect();
         partitions.sort_by_key(|partition| partition.start_bytes);
         partitions
+    }
+
+    /// The names of the partitions in use that have one.
+    pub fn names(&self) -> Vec<String> {
+        let used = |entry: &&[u8]| entry.iter().skip(field::ENTRY_TYPE).take(16).any(|byte| *byte != 0);
+        let name = |entry: &[u8]| {
+            let units = entry.get(field::ENTRY_NAME..).unwrap_or_default().as_chunks::<2>().0.iter().take(36);
+            let units = units.map(|unit| u16::from_le_bytes(*unit)).take_while(|unit| *unit != 0);
+            char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect::<String>()
+        };
+        let entries = self.entries.chunks_exact(self.entry_bytes).filter(used);
+        entries.map(name).filter(|name| !name.is_empty()).collect()
     }
 
     fn partition(&self, number: u32, entry: &[u8]) -> Option<Partition> {

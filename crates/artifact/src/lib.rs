@@ -2,15 +2,19 @@
 //!
 //! Bytes in, bytes out: nothing here opens a socket or knows where an artifact comes from.
 
+mod block;
 pub mod cpio;
 pub mod folder;
+pub mod format;
 pub mod gpt;
 pub mod hash;
+pub mod qcow2;
 pub mod sink;
 pub mod target;
 mod unpack;
 
+pub use block::Piece;
 pub use folder::ImageFolder;
 pub use hash::HashingReader;
-pub use sink::{Expected, ImageError, ImageSink};
+pub use sink::{Expected, ImageError, ImageSink, Packing};
 pub use target::{BlockTarget, FileTarget};

@@ -3,11 +3,13 @@
 //! Devices and files go the same way on Linux, hole punching included, so that tests on files exercise the
 //! code that runs on disks.
 
-use rustix::fs::{FallocateFlags, fallocate};
+use crate::block::ALIGNMENT;
+use rustix::fs::{FallocateFlags, OFlags, fallocate};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
 
 /// A run of bytes of fixed size that can be read and written anywhere.
 pub trait BlockTarget {
@@ -28,6 +30,9 @@ pub trait BlockTarget {
 #[derive(Debug)]
 pub struct FileTarget {
     file: File,
+    /// The same, past the page cache, where the kernel allows it. An image is written once and not read: going
+    /// through the cache costs a copy of every byte and the memory of a machine that may have little.
+    direct: Option<File>,
     size_bytes: u64,
 }
 
@@ -36,12 +41,35 @@ impl FileTarget {
     /// metadata says zero.
     pub fn new(mut file: File) -> io::Result<Self> {
         let size_bytes = io::Seek::seek(&mut file, io::SeekFrom::End(0))?;
-        Ok(Self { file, size_bytes })
+        Ok(Self { file, direct: None, size_bytes })
+    }
+
+    /// Like [`FileTarget::new`]; what is aligned is written past the page cache. `path` is the file's.
+    pub fn direct(file: File, path: &Path) -> io::Result<Self> {
+        let flags = OFlags::DIRECT.bits().cast_signed();
+        let direct = File::options().write(true).custom_flags(flags).open(path).ok();
+        Ok(Self { direct, ..Self::new(file)? })
     }
 
     /// The file itself.
     pub fn file(&self) -> &File {
         &self.file
+    }
+
+    /// Whether direct I/O took the bytes. A filesystem may allow to open a file for it and refuse to write.
+    fn write_directly(&mut self, offset: u64, bytes: &[u8]) -> io::Result<bool> {
+        let is_aligned = bytes.as_ptr().align_offset(ALIGNMENT) == 0
+            && bytes.len().is_multiple_of(ALIGNMENT)
+            && offset.is_multiple_of(ALIGNMENT as u64);
+        let Some(direct) = self.direct.as_ref().filter(|_| is_aligned) else { return Ok(false) };
+        match direct.write_all_at(bytes, offset) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                self.direct = None;
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -58,6 +86,9 @@ impl BlockTarget for FileTarget {
         let end = offset.checked_add(bytes.len() as u64).ok_or(io::ErrorKind::InvalidInput)?;
         if end > self.size_bytes {
             return Err(io::ErrorKind::StorageFull.into());
+        }
+        if self.write_directly(offset, bytes)? {
+            return Ok(());
         }
         self.file.write_all_at(bytes, offset)
     }

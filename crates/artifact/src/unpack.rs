@@ -1,82 +1,94 @@
-//! Turns a stream of packed pieces into pieces of the disk, with bounded memory.
+//! Turns the pieces of a file into the bytes of a disk, with bounded memory.
 
-use std::io;
-use types::image::ImageFormat;
-use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation, OutBuffer};
+use crate::block::Piece;
+use flate2::bufread::MultiGzDecoder;
+use lzma_rust2::XzReader;
+use std::io::{self, BufRead, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender};
 
 /// The largest Zstandard window accepted, as a power of two: 32 MiB, which is what level 22 needs for most of
 /// its gain and leaves a machine with 512 MiB of memory room to work.
 const MAX_WINDOW_LOG: u32 = 25;
+/// `xz -9` has a dictionary of 64 MiB, and no preset has a larger one.
+const MAX_XZ_KIB: u32 = 72 << 10;
 
-/// How much is unpacked at a time: ZSTD_DStreamOutSize, one block.
-const PIECE_BYTES: usize = 128 << 10;
-
-/// Why a stream could not be unpacked.
-#[derive(Debug)]
-pub(crate) enum UnpackError<E> {
-    /// The packed bytes are not what the format says.
-    Malformed(io::Error),
-    /// The receiver of the unpacked bytes refused.
-    Sink(E),
+/// How the disk's bytes are packed into one stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// Zstandard (RFC 8878).
+    Zstd,
+    /// gzip (RFC 1952).
+    Gzip,
+    /// xz.
+    Xz,
 }
 
-/// The unpacking side of one image.
-pub(crate) enum Unpacker {
-    Raw,
-    Zstd(Box<Zstd>),
+/// A reader of the unpacked bytes. The stream must be whole: one that breaks off is an error.
+pub(crate) fn decoder(compression: Compression, file: &mut PieceReader) -> io::Result<Box<dyn Read + '_>> {
+    Ok(match compression {
+        Compression::None => Box::new(file),
+        Compression::Zstd => {
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(file)?;
+            decoder.window_log_max(MAX_WINDOW_LOG)?;
+            Box::new(decoder)
+        }
+        Compression::Gzip => Box::new(MultiGzDecoder::new(file)),
+        Compression::Xz => Box::new(XzReader::new_mem_limit(file, true, MAX_XZ_KIB)),
+    })
 }
 
-pub(crate) struct Zstd {
-    decoder: Decoder<'static>,
-    piece: Vec<u8>,
-    between_frames: bool,
+/// The file's pieces as one stream. It ends when no more pieces come.
+pub(crate) struct PieceReader {
+    pieces: Receiver<Piece>,
+    used: Sender<Piece>,
+    piece: Option<Piece>,
+    position: usize,
+    taken: Arc<AtomicU64>,
 }
 
-impl Unpacker {
-    pub(crate) fn new(format: ImageFormat) -> io::Result<Self> {
-        match format {
-            ImageFormat::Raw => Ok(Self::Raw),
-            ImageFormat::RawZst => {
-                let mut decoder = Decoder::new()?;
-                decoder.set_parameter(DParameter::WindowLogMax(MAX_WINDOW_LOG))?;
-                Ok(Self::Zstd(Box::new(Zstd { decoder, piece: vec![0; PIECE_BYTES], between_frames: true })))
+impl PieceReader {
+    /// Reads what comes from `pieces`, and gives each back to `used`.
+    pub(crate) fn new(pieces: Receiver<Piece>, used: Sender<Piece>) -> Self {
+        Self { pieces, used, piece: None, position: 0, taken: Arc::default() }
+    }
+
+    /// How many bytes have been read, for whoever does not have the reader at hand.
+    pub(crate) fn taken(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.taken)
+    }
+}
+
+impl BufRead for PieceReader {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        while self.piece.as_ref().is_none_or(|piece| self.position >= piece.bytes().len()) {
+            if let Some(piece) = self.piece.take() {
+                // Nobody wants it back once the last piece is on its way.
+                self.used.send(piece).ok();
+            }
+            self.position = 0;
+            match self.pieces.recv() {
+                Ok(piece) => self.piece = Some(piece),
+                Err(_) => return Ok(&[]),
             }
         }
+        let bytes = self.piece.as_ref().map(Piece::bytes).unwrap_or_default();
+        Ok(bytes.get(self.position..).unwrap_or_default())
     }
 
-    /// Unpacks `packed` and hands what comes out to `put`, in order.
-    pub(crate) fn feed<E>(
-        &mut self,
-        packed: &[u8],
-        mut put: impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), UnpackError<E>> {
-        match self {
-            Self::Raw => put(packed).map_err(UnpackError::Sink),
-            Self::Zstd(zstd) => zstd.feed(packed, put),
-        }
-    }
-
-    /// Whether the stream may end here.
-    pub(crate) fn is_complete(&self) -> bool {
-        match self {
-            Self::Raw => true,
-            Self::Zstd(zstd) => zstd.between_frames,
-        }
+    fn consume(&mut self, length: usize) {
+        self.position = self.position.saturating_add(length);
+        self.taken.fetch_add(length as u64, Ordering::Relaxed);
     }
 }
 
-impl Zstd {
-    fn feed<E>(&mut self, packed: &[u8], mut put: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), UnpackError<E>> {
-        let mut input = InBuffer::around(packed);
-        loop {
-            let mut output = OutBuffer::around(self.piece.as_mut_slice());
-            let hint = self.decoder.run(&mut input, &mut output).map_err(UnpackError::Malformed)?;
-            let (unpacked, filled) = (output.pos(), output.pos() == output.capacity());
-            put(self.piece.get(..unpacked).unwrap_or_default()).map_err(UnpackError::Sink)?;
-            self.between_frames = hint == 0;
-            if input.pos() == packed.len() && (!filled || hint == 0) {
-                return Ok(());
-            }
-        }
+impl Read for PieceReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(buffer)?;
+        self.consume(read);
+        Ok(read)
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use store::{Images, Selector};
 use types::Name;
 use types::agent::{Work, WriteImage};
-use types::disk::DiskSelector;
+use types::disk::{DiskProtection, DiskSelector};
 use workflow::{StepCx, StepError, StepResult};
 
 #[derive(Deserialize)]
@@ -19,6 +19,9 @@ pub(crate) struct Arguments {
     /// The disk; parameter `install_disk`, else the smallest that is large enough.
     #[serde(default)]
     disk: Option<DiskSelector>,
+    /// Which disks it must never be, besides those that parameter `protected_disks` names.
+    #[serde(default)]
+    protect: DiskProtection,
     /// Whether the last partition and its filesystem grow to the disk's end.
     #[serde(default = "yes")]
     grow: bool,
@@ -29,7 +32,7 @@ fn yes() -> bool {
 }
 
 pub(crate) async fn look(catalogue: &StepCatalogue, cx: &mut StepCx<'_>) -> StepResult {
-    let Arguments { image, disk, grow } = cx.arguments()?;
+    let Arguments { image, disk, protect, grow } = cx.arguments()?;
     let name = match image {
         Some(name) => name,
         None => image_param(cx)?,
@@ -52,6 +55,7 @@ pub(crate) async fn look(catalogue: &StepCatalogue, cx: &mut StepCx<'_>) -> Step
         format: image.spec.format,
         disk_size_bytes: image.spec.disk_size_bytes,
         disk,
+        protect: protect.and(protection_param(cx)?),
         grow,
     };
     let machine = catalogue.machine(cx).await?;
@@ -71,4 +75,11 @@ fn disk_param(cx: &StepCx<'_>) -> Result<DiskSelector, StepError> {
         Some(other) => serde_json::from_value(other.clone())
             .map_err(|error| configuration(format!("parameter \"install_disk\": {error}"))),
     }
+}
+
+/// What the machine's parameters protect.
+pub(crate) fn protection_param(cx: &StepCx<'_>) -> Result<DiskProtection, StepError> {
+    let Some(value) = cx.run().params.get("protected_disks") else { return Ok(DiskProtection::default()) };
+    serde_json::from_value(value.clone())
+        .map_err(|error| configuration(format!("parameter \"protected_disks\": {error}")))
 }

@@ -146,6 +146,9 @@ pub struct WriteImage {
     pub disk_size_bytes: u64,
     /// Which disk.
     pub disk: DiskSelector,
+    /// Which disks it must never be.
+    #[serde(default)]
+    pub protect: DiskProtection,
     /// Grow the last partition and its filesystem to the disk's end.
     pub grow: bool,
 }

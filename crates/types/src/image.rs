@@ -32,4 +32,10 @@ pub enum ImageFormat {
     Raw,
     /// The disk's bytes as a Zstandard stream (RFC 8878).
     RawZst,
+    /// The disk's bytes as gzip (RFC 1952).
+    RawGz,
+    /// The disk's bytes as xz.
+    RawXz,
+    /// QEMU's copy-on-write format, on its own: no backing file, no external data, not encrypted.
+    Qcow2,
 }

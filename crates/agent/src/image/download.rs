@@ -3,21 +3,17 @@
 //! What has arrived stays: after a break the next connection asks for the rest (RFC 9110 §14.2) of the same file
 //! (`If-Range`, §13.1.5), so that neither a flaky link nor a restarted server starts a write again.
 
-use super::failed;
+use crate::clock::Backoff;
 use crate::server::CallError;
 use crate::task::{Stop, TaskContext};
-use artifact::{BlockTarget, ImageSink};
-use std::io::Read;
+use std::io::{self, Read};
 use types::ErrorClass;
 use types::agent::WriteImage;
 use types::chain;
-use ureq::Body;
 use ureq::http::{HeaderMap, Response, StatusCode, header};
+use ureq::{Body, BodyReader};
 
-/// One read: what a socket's buffer holds after tuning.
-const PIECE_BYTES: usize = 256 << 10;
-
-/// Why a connection brought less than all of the rest.
+/// Why a connection brought less than was asked for.
 enum Broken {
     /// Another one may bring more.
     Connection(String),
@@ -25,62 +21,96 @@ enum Broken {
     ForGood(Stop),
 }
 
-impl From<Stop> for Broken {
-    fn from(stop: Stop) -> Self {
-        Self::ForGood(stop)
-    }
+/// An image's file, read from its first byte to its last.
+pub(super) struct Download<'a> {
+    order: &'a WriteImage,
+    context: &'a TaskContext<'a>,
+    offset: u64,
+    body: Option<BodyReader<'static>>,
+    backoff: Backoff,
 }
 
-/// Feeds `sink` until it has the whole file. It tries for as long as the order stands.
-pub(super) fn feed<T: BlockTarget>(
-    sink: &mut ImageSink<T>,
-    order: &WriteImage,
-    context: &TaskContext<'_>,
-) -> Result<(), Stop> {
-    let mut backoff = context.server.backoff();
-    while sink.fed_bytes() < order.file_size_bytes {
-        let before = sink.fed_bytes();
-        match fetch(sink, order, context) {
-            Ok(()) => {}
-            Err(Broken::ForGood(stop)) => return Err(stop),
-            Err(Broken::Connection(reason)) => {
-                if sink.fed_bytes() > before {
-                    backoff.reset();
+impl<'a> Download<'a> {
+    /// Nothing is asked for yet.
+    pub(super) fn new(order: &'a WriteImage, context: &'a TaskContext<'a>) -> Self {
+        Self { order, context, offset: 0, body: None, backoff: context.server.backoff() }
+    }
+
+    /// Reads the next bytes; none at the file's end. It tries for as long as `report`, which it calls after each
+    /// break, says nothing against it.
+    pub(super) fn read(&mut self, buffer: &mut [u8], report: impl Fn() -> Result<(), Stop>) -> Result<usize, Stop> {
+        let left = self.order.file_size_bytes - self.offset;
+        let length = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let buffer = buffer.get_mut(..length).unwrap_or_default();
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            match self.read_some(buffer) {
+                Ok(read) => {
+                    self.offset += read as u64;
+                    self.backoff.reset();
+                    return Ok(read);
                 }
-                let offset = sink.fed_bytes();
-                context.journal.info(&format!("download broke at byte {offset}, will go on from there: {reason}"));
-                context.clock.pause(backoff.next_pause());
-                report(sink, order, context)?;
+                Err(Broken::ForGood(stop)) => return Err(stop),
+                Err(Broken::Connection(reason)) => {
+                    self.body = None;
+                    self.pause(&reason, self.offset, &report)?;
+                }
             }
         }
     }
-    Ok(())
+
+    /// Fills `buffer` from anywhere, over a connection of its own.
+    pub(super) fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<(), Stop> {
+        loop {
+            match self.read_once_at(offset, buffer) {
+                Ok(()) => return Ok(()),
+                Err(Broken::ForGood(stop)) => return Err(stop),
+                Err(Broken::Connection(reason)) => self.pause(&reason, offset, &|| Ok(()))?,
+            }
+            self.context.progress(0, self.order.disk_size_bytes, "bytes", "reading the image's tables")?;
+        }
+    }
+
+    fn pause(&mut self, reason: &str, offset: u64, report: &dyn Fn() -> Result<(), Stop>) -> Result<(), Stop> {
+        let context = self.context;
+        context.journal.info(&format!("download broke at byte {offset}, will go on from there: {reason}"));
+        context.clock.pause(self.backoff.next_pause());
+        report()
+    }
+
+    fn read_some(&mut self, buffer: &mut [u8]) -> Result<usize, Broken> {
+        let body = match &mut self.body {
+            Some(body) => body,
+            none => none.insert(open(self.order, self.context, self.offset)?),
+        };
+        match body.read(buffer) {
+            Ok(0) => Err(Broken::Connection("the server closed the connection".to_owned())),
+            Ok(read) => Ok(read),
+            Err(error) => Err(broke(&error)),
+        }
+    }
+
+    fn read_once_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), Broken> {
+        open(self.order, self.context, offset)?.read_exact(buffer).map_err(|error| broke(&error))
+    }
 }
 
-/// Feeds what one connection brings.
-fn fetch<T: BlockTarget>(sink: &mut ImageSink<T>, order: &WriteImage, context: &TaskContext<'_>) -> Result<(), Broken> {
+fn broke(error: &io::Error) -> Broken {
+    Broken::Connection(error.to_string())
+}
+
+/// The file from `offset` on.
+fn open(order: &WriteImage, context: &TaskContext<'_>, offset: u64) -> Result<BodyReader<'static>, Broken> {
     let answer = context
         .server
-        .open_file(&order.path, order.digest, sink.fed_bytes())
+        .open_file(&order.path, order.digest, offset)
         .map_err(|error: CallError| Broken::Connection(chain(&error)))?;
-    let skip = bytes_to_skip(&answer, order, sink.fed_bytes())?;
+    let skip = bytes_to_skip(&answer, order, offset)?;
     let mut body = answer.into_body().into_with_config().limit(u64::MAX).reader();
-    let broke = |error: std::io::Error| Broken::Connection(error.to_string());
-    std::io::copy(&mut body.by_ref().take(skip), &mut std::io::sink()).map_err(broke)?;
-    let mut piece = vec![0; PIECE_BYTES];
-    while sink.fed_bytes() < order.file_size_bytes {
-        let read = body.read(&mut piece).map_err(broke)?;
-        if read == 0 {
-            return Err(Broken::Connection("the server closed the connection".to_owned()));
-        }
-        sink.feed(piece.get(..read).unwrap_or_default()).map_err(|error| failed(&error))?;
-        report(sink, order, context)?;
-    }
-    Ok(())
-}
-
-fn report<T: BlockTarget>(sink: &ImageSink<T>, order: &WriteImage, context: &TaskContext<'_>) -> Result<(), Stop> {
-    context.progress(sink.disk_bytes(), order.disk_size_bytes, "bytes", "writing the image")
+    io::copy(&mut body.by_ref().take(skip), &mut io::sink()).map_err(|error| broke(&error))?;
+    Ok(body)
 }
 
 /// Whether an answer has the bytes from `offset` on, and how many it has before them.
@@ -102,6 +132,18 @@ fn bytes_to_skip(answer: &Response<Body>, order: &WriteImage, offset: u64) -> Re
         StatusCode::NOT_FOUND | StatusCode::GONE => Err(for_good(format!("the server has no image {}", order.digest))),
         StatusCode::RANGE_NOT_SATISFIABLE => {
             Err(for_good(format!("the image's file ends before byte {offset} of {}", order.file_size_bytes)))
+        }
+        // Where it leads is not said: a redirect may carry anything.
+        status if status.is_redirection() => Err(for_good(format!(
+            "the server redirects (status {}) instead of sending the image; images come from the server itself",
+            status.as_u16()
+        ))),
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
+            Err(Broken::Connection(format!("the server answered with status {}", status.as_u16())))
+        }
+        // Refused although the machine has just registered again.
+        status if status.is_client_error() && status != StatusCode::UNAUTHORIZED => {
+            Err(for_good(format!("the server refuses to send the image (status {})", status.as_u16())))
         }
         status => Err(Broken::Connection(format!("the server answered with status {}", status.as_u16()))),
     }

@@ -1,5 +1,6 @@
 //! Disks an operating system could be installed on.
 
+use super::attachment;
 use crate::host::Host;
 use types::inventory::Disk;
 
@@ -8,6 +9,12 @@ const OTHER_DEVICES: [&str; 9] = ["loop", "ram", "zram", "sr", "fd", "dm-", "md"
 
 /// All disks, in the order of their names, that are built in and have a size.
 pub fn read(host: &Host) -> Vec<Disk> {
+    let is_removable = |disk: &Disk| host.number(&format!("sys/block/{}/removable", disk.name)) == Some(1);
+    read_all(host).into_iter().filter(|disk| !is_removable(disk)).collect()
+}
+
+/// The same, and those that can be pulled out.
+pub(crate) fn read_all(host: &Host) -> Vec<Disk> {
     let names = host.names("sys/block").into_iter();
     names.filter(|name| is_disk(host, name)).filter_map(|name| disk(host, name)).collect()
 }
@@ -15,24 +22,22 @@ pub fn read(host: &Host) -> Vec<Disk> {
 fn is_disk(host: &Host, name: &str) -> bool {
     let kind = name.trim_end_matches(|character: char| character.is_ascii_digit());
     let is_boot_area = name.starts_with("mmcblk") && name.contains("boot");
-    !OTHER_DEVICES.contains(&kind)
-        && !is_boot_area
-        && host.number(&format!("sys/block/{name}/removable")) != Some(1)
-        && host.number(&format!("sys/block/{name}/hidden")) != Some(1)
+    !OTHER_DEVICES.contains(&kind) && !is_boot_area && host.number(&format!("sys/block/{name}/hidden")) != Some(1)
 }
 
 fn disk(host: &Host, name: String) -> Option<Disk> {
     let text = |file: &str| host.text(&format!("sys/block/{name}/{file}"));
     // The kernel counts in sectors of 512 bytes here, whatever the disk's sectors are.
     let size_bytes = text("size")?.parse::<u64>().ok()?.checked_mul(512).filter(|size| *size > 0)?;
+    let place = attachment::place(host, &name);
     Some(Disk {
         size_bytes,
         model: text("device/model"),
         serial: text("serial").or_else(|| text("device/serial")).or_else(|| unit_serial(host, &name)),
         wwid: text("wwid").or_else(|| text("device/wwid")),
         rotational: text("queue/rotational").as_deref() == Some("1"),
-        transport: None,
-        path: None,
+        transport: place.as_deref().and_then(attachment::transport),
+        path: place.as_deref().and_then(attachment::path),
         name,
     })
 }

@@ -3,7 +3,7 @@
 use super::ConfigureError;
 use super::tree::RootTree;
 use crate::host::Host;
-use crate::image::choose;
+use crate::inventory::disks;
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_remount, unmount};
 use std::fs::{self, File};
 use std::io;
@@ -84,7 +84,7 @@ pub(super) fn with_root<T>(
 }
 
 fn resolve_disk(host: &Host, disk: &str) -> Result<String, MountError> {
-    let names: Vec<String> = choose::candidates(host).into_iter().map(|candidate| candidate.disk.name).collect();
+    let names: Vec<String> = disks::read(host).into_iter().map(|disk| disk.name).collect();
     match (disk, names.as_slice()) {
         ("", [only]) => Ok(only.clone()),
         ("", _) => Err(MountError::WhichDisk(names.join(", "))),

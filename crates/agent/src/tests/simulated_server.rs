@@ -36,6 +36,8 @@ pub(crate) struct State {
     /// Statuses to answer with, by what the path ends with.
     pub(crate) statuses: HashMap<&'static str, VecDeque<u16>>,
     pub(crate) cancelled: bool,
+    /// The run is cancelled when the rest of an image is asked for.
+    pub(crate) cancelled_by_resuming: bool,
     pub(crate) ignores_ranges: bool,
     machine_token: u32,
 }
@@ -186,6 +188,7 @@ fn image(state: &mut State, seen: &Seen) -> Answer {
         headers.push(("Content-Range", format!("bytes {first}-{}/{total}", total - 1)));
     }
     let body = state.image[first.unwrap_or(0)..].to_vec();
+    state.cancelled |= state.cancelled_by_resuming && first.is_some();
     if let Some(other) = state.image_after_break.take().filter(|_| break_after.is_some()) {
         state.image = other;
     }

@@ -1,5 +1,6 @@
 //! An image is whole or does not boot, however its bytes arrive.
 
+use super::disk_writer::{GRANULE_BYTES, is_zero};
 use super::*;
 use crate::target::FileTarget;
 use proptest::prelude::*;
@@ -29,13 +30,22 @@ fn image() -> Vec<u8> {
     image
 }
 
-fn expected(file: &[u8], format: ImageFormat, disk: &[u8]) -> Expected {
+fn expected(file: &[u8], compression: Compression, disk: &[u8]) -> Expected {
     Expected {
         digest: Digest::of(file),
         file_size_bytes: file.len() as u64,
-        format,
+        packing: Packing::Stream(compression),
         disk_size_bytes: disk.len() as u64,
     }
+}
+
+pub(crate) fn feed(sink: &mut ImageSink<FileTarget>, file: &[u8], length: usize) -> Result<(), ImageError> {
+    file.chunks(length).try_for_each(|bytes| {
+        let mut piece = sink.piece();
+        piece.space()[..bytes.len()].copy_from_slice(bytes);
+        piece.fill(bytes.len());
+        sink.feed(piece)
+    })
 }
 
 fn write(disk: FileTarget, expected: Expected, file: &[u8]) -> (FileTarget, Result<Written, ImageError>) {
@@ -43,7 +53,7 @@ fn write(disk: FileTarget, expected: Expected, file: &[u8]) -> (FileTarget, Resu
     let holes = prepare(&mut disk, expected.disk_size_bytes, |_| ()).unwrap();
     let copy = FileTarget::new(disk.file().try_clone().unwrap()).unwrap();
     let mut sink = ImageSink::new(disk, expected, holes).unwrap();
-    let fed = file.chunks(100_000).try_for_each(|piece| sink.feed(piece));
+    let fed = feed(&mut sink, file, 100_000);
     (copy, fed.and_then(|()| sink.finish().map(|(_, written)| written)))
 }
 
@@ -56,7 +66,7 @@ fn does_not_boot(disk: &mut FileTarget) -> bool {
 fn a_packed_image_lands_as_it_was_and_its_holes_are_not_written() {
     let image = image();
     let file = zstd::encode_all(&image[..], 3).unwrap();
-    let (mut disk, written) = write(used_disk(8 * MIB), expected(&file, ImageFormat::RawZst, &image), &file);
+    let (mut disk, written) = write(used_disk(8 * MIB), expected(&file, Compression::Zstd, &image), &file);
     let written = written.unwrap();
     let bytes = content(&mut disk);
     assert!(bytes[..image.len()] == image[..]);
@@ -65,10 +75,58 @@ fn a_packed_image_lands_as_it_was_and_its_holes_are_not_written() {
     assert_eq!(written.written_bytes, MIB + GRANULE_BYTES as u64 + 512);
 }
 
+/// Packs `bytes` with the program that everybody packs with.
+fn packed_by(program: &str, arguments: &[&str], bytes: &[u8]) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("image");
+    std::fs::write(&path, bytes).unwrap();
+    let packed = std::process::Command::new(program).args(arguments).arg(&path).output().unwrap();
+    assert!(packed.status.success());
+    packed.stdout
+}
+
+#[test]
+fn images_that_gzip_and_xz_made_land_as_they_were() {
+    let image = image();
+    let (left, right) = image.split_at(3_000_000);
+    let gzip = |bytes| packed_by("gzip", &["-c"], bytes);
+    let xz = |level, bytes| packed_by("xz", &["-c", level], bytes);
+    for (compression, file) in [
+        (Compression::Gzip, gzip(&image)),
+        (Compression::Gzip, [gzip(left), gzip(right)].concat()),
+        (Compression::Xz, xz("-6", &image)),
+        (Compression::Xz, xz("-9", &image)),
+        (Compression::Xz, [xz("-1", left), xz("-1", right)].concat()),
+    ] {
+        let (mut disk, written) = write(used_disk(8 * MIB), expected(&file, compression, &image), &file);
+        written.unwrap();
+        assert!(content(&mut disk)[..image.len()] == image[..], "{compression:?}");
+        let cut = &file[..file.len() / 2];
+        let (mut disk, written) = write(used_disk(8 * MIB), expected(cut, compression, &image), cut);
+        let error = written.unwrap_err();
+        assert!(matches!(error, ImageError::BrokenOff { .. } | ImageError::Malformed { .. }), "{error}");
+        assert!(does_not_boot(&mut disk));
+    }
+}
+
+#[test]
+fn a_stream_that_wants_more_memory_than_there_is_is_refused() {
+    let image = image();
+    let xz = packed_by("xz", &["-c", "--lzma2=dict=256MiB"], &image);
+    let (_, written) = write(used_disk(8 * MIB), expected(&xz, Compression::Xz, &image), &xz);
+    assert!(types::chain(&written.unwrap_err()).contains("memory"));
+    let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+    encoder.window_log(27).unwrap();
+    std::io::Write::write_all(&mut encoder, &image).unwrap();
+    let zst = encoder.finish().unwrap();
+    let (_, written) = write(used_disk(8 * MIB), expected(&zst, Compression::Zstd, &image), &zst);
+    assert!(types::chain(&written.unwrap_err()).contains("memory"));
+}
+
 #[test]
 fn an_image_as_large_as_the_disk_keeps_its_last_sectors() {
     let image = image();
-    let (mut disk, written) = write(used_disk(image.len() as u64), expected(&image, ImageFormat::Raw, &image), &image);
+    let (mut disk, written) = write(used_disk(image.len() as u64), expected(&image, Compression::None, &image), &image);
     written.unwrap();
     assert!(content(&mut disk) == image);
 }
@@ -78,7 +136,7 @@ fn a_file_of_several_frames_is_one_image() {
     let image = image();
     let (left, right) = image.split_at(1_234_567);
     let file = [zstd::encode_all(left, 3).unwrap(), zstd::encode_all(right, 3).unwrap()].concat();
-    let (mut disk, written) = write(used_disk(8 * MIB), expected(&file, ImageFormat::RawZst, &image), &file);
+    let (mut disk, written) = write(used_disk(8 * MIB), expected(&file, Compression::Zstd, &image), &file);
     written.unwrap();
     assert!(content(&mut disk)[..image.len()] == image[..]);
 }
@@ -88,8 +146,8 @@ fn a_disk_that_cannot_make_holes_is_written_in_full() {
     let image = image();
     let mut disk = used_disk(8 * MIB);
     wipe_ends(&mut disk).unwrap();
-    let mut sink = ImageSink::new(disk, expected(&image, ImageFormat::Raw, &image), Holes::Write).unwrap();
-    sink.feed(&image).unwrap();
+    let mut sink = ImageSink::new(disk, expected(&image, Compression::None, &image), Holes::Write).unwrap();
+    feed(&mut sink, &image, 100_000).unwrap();
     let (mut disk, written) = sink.finish().unwrap();
     assert!(content(&mut disk)[..image.len()] == image[..]);
     assert_eq!(written.written_bytes, image.len() as u64);
@@ -99,16 +157,20 @@ fn a_disk_that_cannot_make_holes_is_written_in_full() {
 fn every_wrong_image_leaves_a_disk_that_does_not_boot() {
     let image = image();
     let file = zstd::encode_all(&image[..], 3).unwrap();
-    let good = expected(&file, ImageFormat::RawZst, &image);
+    let good = expected(&file, Compression::Zstd, &image);
+    let twice = zstd::encode_all(&file[..], 3).unwrap();
+    let bomb = zstd::encode_all(&vec![0; 64 * MIB as usize][..], 3).unwrap();
     let cases: Vec<(Expected, &[u8], &str)> = vec![
         (Expected { digest: Digest::of(b"other"), ..good.clone() }, &file, "has digest"),
         (Expected { file_size_bytes: good.file_size_bytes + 1, ..good.clone() }, &file, "ended after"),
         (Expected { file_size_bytes: good.file_size_bytes - 1, ..good.clone() }, &file, "longer than the declared"),
         (Expected { disk_size_bytes: good.disk_size_bytes - 1, ..good.clone() }, &file, "unpacks to more"),
         (Expected { disk_size_bytes: good.disk_size_bytes + 1, ..good.clone() }, &file, "were declared"),
-        (Expected { format: ImageFormat::Raw, ..good }, &file, "were declared"),
-        (expected(&image, ImageFormat::RawZst, &image), &image, "unpacking the image after 0 bytes"),
-        (expected(&file[..file.len() - 3], ImageFormat::RawZst, &image), &file[..file.len() - 3], "were declared"),
+        (Expected { packing: Packing::Stream(Compression::None), ..good }, &file, "unpacks to a Zstandard stream"),
+        (expected(&image, Compression::Zstd, &image), &image, "unpacking the image after 0 bytes"),
+        (expected(&file[..file.len() - 3], Compression::Zstd, &image), &file[..file.len() - 3], "breaks off"),
+        (expected(&twice, Compression::Zstd, &image), &twice, "unpacks to a Zstandard stream"),
+        (expected(&bomb, Compression::Zstd, &image), &bomb, "unpacks to more than the declared 5243392"),
     ];
     for (expected, file, says) in cases {
         let (mut disk, result) = write(used_disk(8 * MIB), expected, file);
@@ -124,8 +186,8 @@ fn nothing_bootable_is_written_before_the_digest_is_right() {
     let mut disk = used_disk(image.len() as u64);
     let holes = prepare(&mut disk, image.len() as u64, |_| ()).unwrap();
     let mut copy = FileTarget::new(disk.file().try_clone().unwrap()).unwrap();
-    let mut sink = ImageSink::new(disk, expected(&image, ImageFormat::Raw, &image), holes).unwrap();
-    sink.feed(&image).unwrap();
+    let mut sink = ImageSink::new(disk, expected(&image, Compression::None, &image), holes).unwrap();
+    feed(&mut sink, &image, 100_000).unwrap();
     assert!(does_not_boot(&mut copy));
     sink.finish().unwrap();
     assert!(!does_not_boot(&mut copy));
@@ -134,17 +196,17 @@ fn nothing_bootable_is_written_before_the_digest_is_right() {
 #[test]
 fn a_failed_sink_takes_no_more() {
     let image = image();
-    let small = Expected { file_size_bytes: 1, ..expected(&image, ImageFormat::Raw, &image) };
+    let small = Expected { file_size_bytes: 1, ..expected(&image, Compression::None, &image) };
     let mut sink = ImageSink::new(used_disk(8 * MIB), small, Holes::Skip).unwrap();
-    sink.feed(&image).unwrap_err();
-    assert!(matches!(sink.feed(&image), Err(ImageError::GivenUp)));
+    feed(&mut sink, &image, 100_000).unwrap_err();
+    assert!(matches!(feed(&mut sink, &image, 100_000), Err(ImageError::GivenUp)));
     assert!(matches!(sink.finish(), Err(ImageError::GivenUp)));
 }
 
 #[test]
 fn an_image_for_a_larger_disk_is_refused_before_anything_is_written() {
     let image = image();
-    let refused = ImageSink::new(used_disk(2 * MIB), expected(&image, ImageFormat::Raw, &image), Holes::Skip);
+    let refused = ImageSink::new(used_disk(2 * MIB), expected(&image, Compression::None, &image), Holes::Skip);
     assert!(matches!(refused, Err(ImageError::DiskTooSmall { found, .. }) if found == 2 * MIB));
 }
 
@@ -160,10 +222,8 @@ proptest! {
         let file = zstd::encode_all(&image[..], 1).unwrap();
         let mut disk = used_disk(image.len() as u64 + extra);
         let holes = prepare(&mut disk, image.len() as u64, |_| ()).unwrap();
-        let mut sink = ImageSink::new(disk, expected(&file, ImageFormat::RawZst, &image), holes).unwrap();
-        for bytes in file.chunks(piece) {
-            sink.feed(bytes).unwrap();
-        }
+        let mut sink = ImageSink::new(disk, expected(&file, Compression::Zstd, &image), holes).unwrap();
+        feed(&mut sink, &file, piece.min(200_000)).unwrap();
         let (mut disk, _) = sink.finish().unwrap();
         let bytes = content(&mut disk);
         prop_assert!(bytes[..image.len()] == image[..]);

@@ -1,0 +1,108 @@
+//! The writing side: leaves holes out, and keeps back what would make the disk boot.
+
+use super::{EDGE_BYTES, Holes, ImageError, Written};
+use crate::target::BlockTarget;
+
+/// Zeroes are skipped in units of this size: small enough to find ext4's holes, large enough to keep writes large.
+pub(super) const GRANULE_BYTES: usize = 64 << 10;
+/// What firmware reads first is written last.
+const FIRST_SECTORS: usize = 4096;
+
+/// Writes the disk's bytes that have something in them.
+pub(super) struct DiskWriter<T> {
+    pub(super) target: T,
+    holes: Holes,
+    /// What falls into the first MiB, kept back.
+    head: Vec<u8>,
+    /// What falls into the last MiB of the target, kept back.
+    tail: Vec<u8>,
+    tail_offset: u64,
+    written_bytes: u64,
+}
+
+impl<T: BlockTarget> DiskWriter<T> {
+    /// Writes a disk of `disk_bytes`.
+    pub(super) fn new(target: T, holes: Holes, disk_bytes: u64) -> Self {
+        // Aligned, so that what comes before it can be written directly.
+        let tail_offset = target.size_bytes().saturating_sub(EDGE_BYTES).max(EDGE_BYTES) & !4095;
+        let kept = |bytes: u64| vec![0; usize::try_from(bytes).unwrap_or_default()];
+        Self {
+            target,
+            holes,
+            head: kept(disk_bytes.min(EDGE_BYTES)),
+            tail: kept(disk_bytes.saturating_sub(tail_offset)),
+            tail_offset,
+            written_bytes: 0,
+        }
+    }
+
+    /// Takes bytes of the disk.
+    pub(super) fn put(&mut self, offset: u64, bytes: &[u8]) -> Result<(), ImageError> {
+        let until = |end: u64| bytes.len().min(usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX));
+        let (head, rest) = bytes.split_at(until(EDGE_BYTES));
+        let (body, tail) = rest.split_at(until(self.tail_offset).saturating_sub(head.len()).min(rest.len()));
+        let body_offset = offset + head.len() as u64;
+        keep(&mut self.head, offset, head);
+        keep(&mut self.tail, (body_offset + body.len() as u64).saturating_sub(self.tail_offset), tail);
+        self.write_body(body_offset, body)
+    }
+
+    /// Writes each run of granules that are not all zeroes with one call.
+    fn write_body(&mut self, mut offset: u64, body: &[u8]) -> Result<(), ImageError> {
+        if self.holes == Holes::Write {
+            return self.write(offset, body);
+        }
+        let granules: Vec<(bool, usize)> =
+            body.chunks(GRANULE_BYTES).map(|granule| (is_zero(granule), granule.len())).collect();
+        let mut rest = body;
+        for run in granules.chunk_by(|left, right| left.0 == right.0) {
+            let (piece, later) = rest.split_at(run.iter().map(|(_, length)| length).sum());
+            if run.first().is_some_and(|(is_hole, _)| !is_hole) {
+                self.write(offset, piece)?;
+            }
+            offset += piece.len() as u64;
+            rest = later;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<(), ImageError> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.written_bytes += bytes.len() as u64;
+        self.target.write_at(offset, bytes).map_err(|source| ImageError::Write { offset, source })
+    }
+
+    /// Writes what was kept back: the tail, the head, and last of all the sectors that firmware reads first.
+    pub(super) fn complete(&mut self, disk_bytes: u64) -> Result<Written, ImageError> {
+        let (head, tail) = (std::mem::take(&mut self.head), std::mem::take(&mut self.tail));
+        let (first_sectors, head) = head.split_at(head.len().min(FIRST_SECTORS));
+        self.sync()?;
+        self.write(self.tail_offset, &tail)?;
+        self.write(FIRST_SECTORS as u64, head)?;
+        self.sync()?;
+        self.write(0, first_sectors)?;
+        self.sync()?;
+        Ok(Written { disk_bytes, written_bytes: self.written_bytes })
+    }
+
+    fn sync(&mut self) -> Result<(), ImageError> {
+        self.target.sync().map_err(|source| ImageError::Write { offset: 0, source })
+    }
+}
+
+fn keep(kept: &mut [u8], offset: u64, bytes: &[u8]) {
+    let place = usize::try_from(offset).ok().and_then(|offset| kept.get_mut(offset..)).unwrap_or_default();
+    for (place, byte) in place.iter_mut().zip(bytes) {
+        *place = *byte;
+    }
+}
+
+/// Whole words at a time: most of an image is holes, and this looks at every byte of them.
+pub(crate) fn is_zero(bytes: &[u8]) -> bool {
+    let (chunks, rest) = bytes.as_chunks::<64>();
+    let words =
+        |chunk: &[u8; 64]| chunk.as_chunks::<8>().0.iter().fold(0, |seen, word| seen | u64::from_ne_bytes(*word));
+    chunks.iter().all(|chunk| words(chunk) == 0) && rest.iter().all(|byte| *byte == 0)
+}
