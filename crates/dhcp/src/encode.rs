@@ -58,8 +58,6 @@ fn encode_domain(domain: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
-
     use super::*;
 
     fn route(to: &str, via: [u8; 4]) -> StaticRoute {

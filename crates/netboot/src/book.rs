@@ -1,7 +1,6 @@
 //! The leases of all subnets, in memory.
 
-use crate::committer::{Durable, Place};
-use dhcp::{Boot, Decision, Lease, LeaseChange, Leases, Request, Subnet, decide};
+use dhcp::{Boot, Decision, Lease, Leases, PoolUsage, Request, Subnet, decide};
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -30,17 +29,17 @@ impl LeaseBook {
         Self { tables: Mutex::new(Tables::sort(subnets, rows)) }
     }
 
-    /// Decides on a message and carries the decision out in memory. What must be durable takes `place` under
-    /// the same lock, so that the store gets the rows of an address in the order of the decisions about it.
-    pub(crate) fn decide(
+    /// Decides on a message, carries the decision out in memory, and concludes it under the same lock: so the store
+    /// gets the rows of an address in the order of the decisions about it.
+    pub(crate) fn decide<T>(
         &self,
         request: &Request,
         subnet: &Subnet,
         subnets: &[Subnet],
         boot: &Boot,
         now: Timestamp,
-        place: Place<'_>,
-    ) -> (Decision, Option<Durable>) {
+        conclude: impl FnOnce(Decision) -> T,
+    ) -> T {
         let mut tables = self.lock();
         let leases = tables.of(subnet, subnets);
         let facts = leases.facts(request, subnet, now);
@@ -48,11 +47,12 @@ impl LeaseBook {
         if let Some(change) = &decision.change {
             leases.apply(change);
         }
-        let durable = match &decision.change {
-            Some(LeaseChange::Persist(lease)) => Some(place.fill(lease.clone())),
-            Some(LeaseChange::Remember(_)) | None => None,
-        };
-        (decision, durable)
+        conclude(decision)
+    }
+
+    /// How the pool of `subnet` is used.
+    pub fn usage(&self, subnet: &Subnet, subnets: &[Subnet], now: Timestamp) -> PoolUsage {
+        self.lock().of(subnet, subnets).usage(subnet, now)
     }
 
     /// The card that has `address` now.
@@ -79,8 +79,8 @@ impl Tables {
         let mut sorted: HashMap<Key, Vec<Lease>> = HashMap::new();
         let mut stray = Vec::new();
         for row in rows {
-            match find_subnet(subnets, row.address) {
-                Some(subnet) => sorted.entry(key(subnet.spec.cidr)).or_default().push(row),
+            match place_of_subnet(subnets, row.address) {
+                Some(place) => sorted.entry(key(subnets[place].spec.cidr)).or_default().push(row),
                 None => stray.push(row),
             }
         }
@@ -107,6 +107,11 @@ fn key(cidr: Cidr) -> Key {
 
 /// The subnet that holds `address`; of several, the narrowest.
 pub(crate) fn find_subnet(subnets: &[Subnet], address: Ipv4Addr) -> Option<&Subnet> {
-    let holding = subnets.iter().filter(|subnet| subnet.spec.cidr.contains(address));
-    holding.max_by_key(|subnet| subnet.spec.cidr.prefix())
+    place_of_subnet(subnets, address).map(|place| &subnets[place])
+}
+
+/// The place of the subnet that holds `address`; of several, the narrowest.
+pub(crate) fn place_of_subnet(subnets: &[Subnet], address: Ipv4Addr) -> Option<usize> {
+    let holding = subnets.iter().enumerate().filter(|(_, subnet)| subnet.spec.cidr.contains(address));
+    holding.max_by_key(|(_, subnet)| subnet.spec.cidr.prefix()).map(|(place, _)| place)
 }

@@ -1,77 +1,79 @@
 //! Makes leases durable, many at a time.
 //!
 //! One task commits whatever has come while the last commit was busy. So a flush is shared by all who wait
-//! for it, and rows reach the store in the order in which they were decided.
+//! for it, and rows reach the store in the order in which they were decided. Nobody waits in a task of his own:
+//! what is to follow is handed over with the lease.
 
-use crate::BootBackend;
+use crate::{BackendError, BootBackend};
+use async_trait::async_trait;
 use dhcp::Lease;
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-/// Leases waiting for their commit; when it is full, the messages behind them wait.
-const QUEUE: usize = 4096;
+/// Leases waiting for their commit; a message that finds it full is dropped, and its client repeats it.
+const QUEUE: usize = 8192;
 /// Most leases of one commit: keeps one slow flush from becoming a slower one.
 const BATCH: usize = 1024;
 
-type Waiting = (Lease, oneshot::Sender<()>);
+/// What follows when a lease is durable; dropped unheard when it could not be made so.
+pub(crate) type Afterwards = Box<dyn FnOnce() + Send>;
 
-/// Hands leases to the committing task.
-pub(crate) struct Committer {
-    queue: mpsc::Sender<Waiting>,
+type Waiting<L> = (L, Afterwards);
+
+/// Where rows are made durable.
+#[async_trait]
+pub(crate) trait Keeper<L>: Send + Sync + 'static {
+    /// Stores rows, the later ones last; they are durable when it returns.
+    async fn keep(&self, rows: &[L]) -> Result<(), BackendError>;
 }
 
-/// A lease is not durable.
-#[derive(Debug, thiserror::Error)]
-#[error("the lease could not be stored")]
-pub(crate) struct NotDurable;
+#[async_trait]
+impl Keeper<Lease> for Arc<dyn BootBackend> {
+    async fn keep(&self, rows: &[Lease]) -> Result<(), BackendError> {
+        self.commit_leases(rows).await
+    }
+}
 
-impl Committer {
-    /// Starts the task. It ends with the `Committer`; whoever gave it a lease waits for it, so nothing is lost.
-    pub(crate) fn start(backend: Arc<dyn BootBackend>) -> Self {
+/// Hands leases to the committing task.
+pub(crate) struct Committer<L = Lease> {
+    queue: mpsc::Sender<Waiting<L>>,
+}
+
+/// There is no place in the queue.
+#[derive(Debug, thiserror::Error)]
+#[error("{QUEUE} leases wait for the disk already")]
+pub(crate) struct NoPlace;
+
+impl<L: Send + Sync + 'static> Committer<L> {
+    /// Starts the task. It ends with the `Committer`, when all that it was given is settled.
+    pub(crate) fn start(keeper: impl Keeper<L>) -> Self {
         let (queue, receiver) = mpsc::channel(QUEUE);
-        tokio::spawn(commit_all(backend, receiver));
+        tokio::spawn(commit_all(keeper, receiver));
         Self { queue }
     }
 
-    /// Waits for a place in the queue. It is taken before the decision, so that filling it needs no waiting.
-    pub(crate) async fn reserve(&self) -> Result<Place<'_>, NotDurable> {
-        self.queue.reserve().await.map(Place).map_err(|_| NotDurable)
+    /// Takes a place in the queue. It is taken before the decision, so that filling it cannot fail.
+    pub(crate) fn reserve(&self) -> Result<Place<'_, L>, NoPlace> {
+        self.queue.try_reserve().map(Place).map_err(|_| NoPlace)
     }
 }
 
 /// A place in the queue.
-pub(crate) struct Place<'a>(mpsc::Permit<'a, Waiting>);
+pub(crate) struct Place<'a, L = Lease>(mpsc::Permit<'a, Waiting<L>>);
 
-impl Place<'_> {
+impl<L> Place<'_, L> {
     /// Fills the place.
-    pub(crate) fn fill(self, lease: Lease) -> Durable {
-        let (durable, wait) = oneshot::channel();
-        self.0.send((lease, durable));
-        Durable(wait)
+    pub(crate) fn fill(self, lease: L, afterwards: Afterwards) {
+        self.0.send((lease, afterwards));
     }
 }
 
-/// A lease on its way to the disk.
-pub(crate) struct Durable(oneshot::Receiver<()>);
-
-impl Durable {
-    /// Waits until the lease is durable.
-    pub(crate) async fn wait(self) -> Result<(), NotDurable> {
-        self.0.await.map_err(|_| NotDurable)
-    }
-}
-
-async fn commit_all(backend: Arc<dyn BootBackend>, mut receiver: mpsc::Receiver<Waiting>) {
-    let mut batch: Vec<Waiting> = Vec::with_capacity(BATCH);
+async fn commit_all<L: Send + Sync>(keeper: impl Keeper<L>, mut receiver: mpsc::Receiver<Waiting<L>>) {
+    let mut batch: Vec<Waiting<L>> = Vec::with_capacity(BATCH);
     while receiver.recv_many(&mut batch, BATCH).await > 0 {
-        let (leases, waiting): (Vec<Lease>, Vec<_>) = batch.drain(..).unzip();
-        match backend.commit_leases(&leases).await {
-            Ok(()) => {
-                for durable in waiting {
-                    // A receiver that is gone belongs to a message that was given up at shutdown.
-                    durable.send(()).ok();
-                }
-            }
+        let (leases, waiting): (Vec<L>, Vec<Afterwards>) = batch.drain(..).unzip();
+        match keeper.keep(&leases).await {
+            Ok(()) => waiting.into_iter().for_each(|afterwards| afterwards()),
             Err(error) => {
                 let source: &dyn std::error::Error = &error;
                 tracing::error!(error = source, leases = leases.len(), "{} leases could not be stored", leases.len());

@@ -1,11 +1,10 @@
 //! DHCP on one interface.
 
 use crate::Inner;
-use crate::book::find_subnet;
-use crate::event::DhcpEvent;
-use dhcp::{Boot, BootFile, Destination, Request, Silence, Subnet, VendorClass, destination};
-use lifecycle::{BootOffer, Client, ClientArch, Program, boot_offer, decide_boot};
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use crate::dhcp_answer::Heard;
+use dhcp::{Destination, Request};
+use lifecycle::BootFacts;
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
@@ -71,45 +70,46 @@ impl DhcpListener {
     }
 }
 
+/// What a socket is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Port {
+    /// Addresses and what to boot (port 67).
+    Server,
+    /// What to boot, by PXE's own protocol (port 4011).
+    BootServer,
+}
+
 struct Server {
     inner: Arc<Inner>,
     socket: UdpSocket,
     address: Ipv4Addr,
+    port: Port,
+    /// Messages whose client's facts are being read.
+    places: Arc<Semaphore>,
+    tasks: TaskTracker,
 }
 
-pub(crate) async fn serve(inner: Arc<Inner>, listener: DhcpListener, stop: CancellationToken) -> io::Result<()> {
+pub(crate) async fn serve(
+    inner: Arc<Inner>,
+    listener: DhcpListener,
+    port: Port,
+    stop: CancellationToken,
+) -> io::Result<()> {
     let places = Arc::new(Semaphore::new(inner.config.max_dhcp_messages));
     let DhcpListener { socket, address } = listener;
-    let server = Arc::new(Server { inner, socket, address });
-    let tasks = TaskTracker::new();
+    let server = Arc::new(Server { inner, socket, address, port, places, tasks: TaskTracker::new() });
     let mut buffer = vec![0; MAX_MESSAGE];
     while let Some(received) = stop.run_until_cancelled(server.socket.recv_from(&mut buffer)).await {
-        let (length, source) = match received {
-            Ok((length, SocketAddr::V4(source))) => (length, source),
-            Ok((_, SocketAddr::V6(_))) => continue,
+        match received {
+            Ok((length, SocketAddr::V4(source))) => server.take(&buffer[..length], source),
+            Ok((_, SocketAddr::V6(_))) => {}
             // A client that is gone answers with ICMP errors, which Linux reports here.
-            Err(error) if is_peer_error(&error) => continue,
+            Err(error) if is_peer_error(&error) => {}
             Err(error) => return Err(error),
-        };
-        let request = match Request::parse(&buffer[..length]) {
-            Ok(request) => request,
-            Err(error) => {
-                tracing::debug!(peer = %source, error = &error as &dyn std::error::Error, "{source} sent no DHCP request");
-                continue;
-            }
-        };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            tracing::debug!(mac = %request.mac, "A DHCP message of {} is dropped: too many at a time", request.mac);
-            continue;
-        };
-        let server = Arc::clone(&server);
-        tasks.spawn(async move {
-            server.answer(&request, source).await;
-            drop(place);
-        });
+        }
     }
-    tasks.close();
-    tasks.wait().await;
+    server.tasks.close();
+    server.tasks.wait().await;
     Ok(())
 }
 
@@ -126,94 +126,65 @@ pub(crate) fn is_peer_error(error: &io::Error) -> bool {
     )
 }
 
-impl Inner {
-    /// Decides on a message that was heard at `address` and hands the answer to `send`, once what it says is
-    /// durable.
-    pub(crate) async fn answer_dhcp(
-        &self,
-        address: Ipv4Addr,
-        request: &Request,
-        source: SocketAddrV4,
-        send: impl AsyncFnOnce(Vec<u8>, Destination),
-    ) {
-        let subnets = self.backend.subnets();
-        let Some(subnet) = find_subnet(&subnets, request.network_hint(address)) else {
-            tracing::debug!(mac = %request.mac, peer = %source, "No subnet is declared where {} asks", request.mac);
-            return;
-        };
-        let facts = match self.backend.boot_facts(request.mac, Some(&subnet.name)).await {
-            Ok(facts) => facts,
+impl Server {
+    /// Takes a datagram. Nothing is waited for here: a client that is a machine of ours gets a task, in which its
+    /// facts are read.
+    fn take(self: &Arc<Self>, datagram: &[u8], source: SocketAddrV4) {
+        let request = match Request::parse(datagram) {
+            Ok(request) => request,
             Err(error) => {
-                tracing::warn!(mac = %request.mac, error = &error as &dyn std::error::Error, "{} gets no answer", request.mac);
+                tracing::debug!(peer = %source, error = &error as &dyn std::error::Error, "{source} sent no DHCP request");
                 return;
             }
         };
-        let boot = decide_boot(&facts);
-        let offer = boot_offer(&boot, &client(request), &self.config.boot_server(subnet.server));
-        let Ok(place) = self.committer.reserve().await else {
+        let Some(heard) = self.inner.hear(self.address, request, source) else { return };
+        if let Some(facts) = self.inner.facts_of_stranger(&heard) {
+            return self.answer(&heard, &facts);
+        }
+        let mac = heard.request.mac;
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            tracing::debug!(%mac, "A DHCP message of {mac} is dropped: too many at a time");
             return;
         };
-        let now = self.config.clock.now();
-        let (decision, durable) = self.book.decide(request, subnet, &subnets, &dhcp_boot(offer, subnet), now, place);
-        if let Some(durable) = durable
-            && durable.wait().await.is_err()
-        {
-            return;
-        }
-        if let Ok(reply) = &decision.reply {
-            send(reply.encode(request), destination(request, reply, source)).await;
-        }
-        if is_worth_recording(decision.reply.as_ref().err().copied()) {
-            let event = DhcpEvent {
-                machine: facts.machine.map(|machine| machine.id),
-                request,
-                reply: decision.reply.as_ref().map_err(|silence| *silence),
-                subnet: &subnet.name,
-                reason: request.boots_from_network().then_some(boot.reason),
-            };
-            self.backend.record(event.at(now));
-        }
-    }
-}
-
-impl Server {
-    async fn answer(&self, request: &Request, source: SocketAddrV4) {
-        let send = async |bytes: Vec<u8>, to| self.send(&bytes, to).await;
-        self.inner.answer_dhcp(self.address, request, source, send).await;
+        let server = Arc::clone(self);
+        self.tasks.spawn(async move {
+            if let Some(facts) = server.inner.facts(&heard).await {
+                server.answer(&heard, &facts);
+            }
+            drop(place);
+        });
     }
 
-    async fn send(&self, bytes: &[u8], to: Destination) {
+    fn answer(self: &Arc<Self>, heard: &Heard, facts: &BootFacts) {
+        match self.port {
+            Port::BootServer => {
+                if let Some((bytes, to)) = self.inner.answer_boot_server(heard, facts) {
+                    self.send(&bytes, to);
+                }
+            }
+            Port::Server => {
+                let (server, unsent) = (Arc::clone(self), self.tasks.token());
+                self.inner.answer(heard, facts, move |letter| {
+                    if let Some((bytes, to)) = letter {
+                        server.send(&bytes, to);
+                    }
+                    drop(unsent);
+                });
+            }
+        }
+    }
+
+    /// Sends without waiting: a datagram for which there is no room is as good as lost on the way, and the client
+    /// repeats its question.
+    fn send(&self, bytes: &[u8], to: Destination) {
         let address = match to {
             Destination::Unicast(address) => address,
             // RFC 2131 §4.1 allows the broadcast where a frame to a card without an address cannot be sent.
             Destination::Hardware { address, .. } => SocketAddrV4::new(Ipv4Addr::BROADCAST, address.port()),
             Destination::Broadcast(port) => SocketAddrV4::new(Ipv4Addr::BROADCAST, port),
         };
-        if let Err(error) = self.socket.send_to(bytes, address).await {
+        if let Err(error) = SockRef::from(&self.socket).send_to(bytes, &address.into()) {
             tracing::info!(peer = %address, error = &error as &dyn std::error::Error, "A DHCP answer to {address} was not sent");
         }
     }
-}
-
-fn client(request: &Request) -> Client {
-    let program = match request.vendor {
-        _ if request.ipxe => Program::Ipxe,
-        VendorClass::Pxe => Program::Pxe,
-        VendorClass::Http => Program::HttpBoot,
-        VendorClass::Other => Program::System,
-    };
-    Client { mac: request.mac, program, arch: request.architecture.and_then(ClientArch::from_option) }
-}
-
-fn dhcp_boot(offer: BootOffer, subnet: &Subnet) -> Boot {
-    match offer {
-        BootOffer::Denied => Boot::Denied,
-        BootOffer::Nothing => Boot::Nothing,
-        BootOffer::Tftp(name) | BootOffer::Http(name) => Boot::File(BootFile { server: subnet.server, name }),
-    }
-}
-
-/// What concerns other servers is not our machines' history.
-fn is_worth_recording(silence: Option<Silence>) -> bool {
-    !matches!(silence, Some(Silence::OtherServer | Silence::NotOurs))
 }

@@ -18,7 +18,7 @@ impl DhcpEvent<'_> {
     pub(crate) fn at(&self, at: Timestamp) -> NewEvent {
         let (answer, address, filename) = match &self.reply {
             Ok(reply) => (reply.kind.as_str(), reply.address, reply.boot.as_ref().map(|boot| boot.name.as_str())),
-            Err(silence) => (silence.as_str(), None, None),
+            Err(silence) => (silence.as_str(), self.request.requested, None),
         };
         let data = json!({
             "message": self.request.kind.as_str(),
@@ -34,6 +34,19 @@ impl DhcpEvent<'_> {
         });
         new(at, kind::BOOT_DHCP, "dhcp", self.machine, data)
     }
+}
+
+/// A subnet had no address left for `refused` messages, of which the last came from `mac`.
+pub(crate) fn pool_exhausted(
+    at: Timestamp,
+    machine: Option<MachineId>,
+    subnet: &types::Name,
+    mac: MacAddr,
+    refused: u64,
+    usage: dhcp::PoolUsage,
+) -> NewEvent {
+    let data = json!({"subnet": subnet, "mac": mac, "refused": refused, "pool": usage});
+    new(at, kind::DHCP_POOL_EXHAUSTED, "dhcp", machine, data)
 }
 
 /// A file over TFTP.

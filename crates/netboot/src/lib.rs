@@ -9,8 +9,10 @@ mod book;
 mod committer;
 mod config;
 mod cpio;
+mod dhcp_answer;
 mod dhcp_server;
 mod event;
+mod exhaustion;
 mod files;
 mod http_routes;
 mod namespace;
@@ -27,8 +29,10 @@ pub use ranged::FileSource;
 pub use router::SolicitationListener;
 pub use tftp_server::TftpListener;
 
+use dhcp_server::Port;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 /// The boot services over one backend.
@@ -42,6 +46,7 @@ struct Inner {
     config: Config,
     book: LeaseBook,
     committer: committer::Committer,
+    exhaustion: exhaustion::Exhaustion,
 }
 
 impl Netboot {
@@ -52,7 +57,7 @@ impl Netboot {
     pub async fn start(backend: Arc<dyn BootBackend>, config: Config) -> Result<Self, BackendError> {
         let book = LeaseBook::load(&backend.subnets(), backend.load_leases().await?);
         let committer = committer::Committer::start(Arc::clone(&backend));
-        Ok(Self { inner: Arc::new(Inner { backend, config, book, committer }) })
+        Ok(Self { inner: Arc::new(Inner { backend, config, book, committer, exhaustion: Default::default() }) })
     }
 
     /// The leases as they are now.
@@ -65,16 +70,30 @@ impl Netboot {
     /// # Errors
     /// When the socket fails for good.
     pub async fn serve_dhcp(&self, listener: DhcpListener, stop: CancellationToken) -> std::io::Result<()> {
-        dhcp_server::serve(Arc::clone(&self.inner), listener, stop).await
+        dhcp_server::serve(Arc::clone(&self.inner), listener, Port::Server, stop).await
+    }
+
+    /// Tells PXE firmware what to boot that asks for it on a port of its own, until `stop`: it does so where its
+    /// address comes from another server.
+    ///
+    /// # Errors
+    /// When the socket fails for good.
+    pub async fn serve_boot_server(&self, listener: DhcpListener, stop: CancellationToken) -> std::io::Result<()> {
+        dhcp_server::serve(Arc::clone(&self.inner), listener, Port::BootServer, stop).await
     }
 
     /// What a DHCP message is answered with that came from `source` to our `address`, once it is durable; for whoever
     /// has a network of their own.
     pub async fn answer_dhcp(&self, address: Ipv4Addr, message: &[u8], source: SocketAddrV4) -> Option<Vec<u8>> {
         let request = dhcp::Request::parse(message).ok()?;
-        let mut answer = None;
-        self.inner.answer_dhcp(address, &request, source, async |bytes, _| answer = Some(bytes)).await;
-        answer
+        let heard = self.inner.hear(address, request, source)?;
+        let facts = self.inner.facts(&heard).await?;
+        let (sender, answer) = oneshot::channel();
+        self.inner.answer(&heard, &facts, move |letter| {
+            // The caller has given up, as a client that is switched off has.
+            let _unheard = sender.send(letter);
+        });
+        answer.await.ok().flatten().map(|(bytes, _)| bytes)
     }
 
     /// Answers TFTP until `stop`.

@@ -182,7 +182,15 @@ async fn a_machine_does_not_get_the_token_of_another() {
     let since = Timestamp::now();
     let expires = since + SignedDuration::from_hours(1);
     let (address, state, hostname) = (Ipv4Addr::LOCALHOST, LeaseState::Bound, None);
-    rig.world.disk.lock().unwrap().push(Lease { address, mac: mac(2), client_id: None, state, since, expires, hostname });
+    rig.world.disk.lock().unwrap().push(Lease {
+        address,
+        mac: mac(2),
+        client_id: None,
+        state,
+        since,
+        expires,
+        hostname,
+    });
     let rig = Rig::start_over(rig.world.clone(), tempfile::tempdir().unwrap()).await;
     assert_eq!(rig.http("GET", CONFIG, &[]).await.0, 404);
 }

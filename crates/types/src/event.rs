@@ -48,6 +48,8 @@ pub mod kind {
     pub const MACHINE_DISCOVERED: &str = "machine.discovered";
     /// A DHCP message was answered. Data: message, mac, address, arch, filename, ipxe.
     pub const BOOT_DHCP: &str = "boot.dhcp";
+    /// A subnet has no address left. Data: subnet, mac, refused, pool.
+    pub const DHCP_POOL_EXHAUSTED: &str = "dhcp.pool_exhausted";
     /// A file was sent over TFTP. Data: path, bytes, outcome.
     pub const BOOT_TFTP: &str = "boot.tftp";
     /// A file was asked for over HTTP. Data: path, status, bytes.
