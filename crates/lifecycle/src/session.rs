@@ -39,19 +39,23 @@ pub fn boot_sessions<'a>(events: impl IntoIterator<Item = &'a Event>) -> Vec<Vec
     let mut has_lease = false;
     for event in events {
         let Some((phase, request)) = read(event) else { continue };
-        let begins_anew = request.request == "discover" && (phase < reached || has_lease);
+        let begins_anew = matches!(request.request.as_str(), "discover" | "solicit") && (phase < reached || has_lease);
         if sessions.is_empty() || begins_anew {
             sessions.push(Vec::new());
             reached = phase;
             has_lease = false;
         }
         reached = reached.max(phase);
-        has_lease |= phase == Phase::System && request.request == "request" && request.answer.starts_with("ack");
+        has_lease |= phase == Phase::System && request.request == "request" && has_got(&request.answer);
         if let Some(session) = sessions.last_mut() {
             session.push(request);
         }
     }
     sessions
+}
+
+fn has_got(answer: &str) -> bool {
+    answer.starts_with("ack") || answer.starts_with("reply")
 }
 
 fn read(event: &Event) -> Option<(Phase, BootRequest)> {

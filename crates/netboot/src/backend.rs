@@ -2,7 +2,7 @@
 
 use crate::BootFiles;
 use async_trait::async_trait;
-use dhcp::{Lease, Subnet};
+use dhcp::{Lease, Subnet, v6};
 use lifecycle::{BootEnvFiles, BootFacts};
 use std::sync::Arc;
 use types::agent::AgentConfig;
@@ -44,9 +44,31 @@ pub trait BootBackend: Send + Sync + 'static {
     /// They are durable when it returns. It is called by one task, with all that came while it was busy.
     async fn commit_leases(&self, leases: &[Lease]) -> Result<(), BackendError>;
 
+    /// The IPv6 side of the site, where it has one.
+    fn ipv6(&self) -> Option<&dyn Ipv6Backend> {
+        None
+    }
+
     /// Puts an event into the history. It is queued: this returns at once, and may drop when overloaded.
     /// An event without a machine has the card in `data.mac` where it is known.
     fn record(&self, event: NewEvent);
+}
+
+/// The IPv6 side of the site. The rules are those of [`BootBackend`].
+#[async_trait]
+pub trait Ipv6Backend: Send + Sync {
+    /// The subnets with an IPv6 side, as they are now. Asked for at each packet.
+    fn subnets(&self) -> Arc<[v6::Subnet]>;
+
+    /// The server's own identifier, the same at every start. Asked for once.
+    async fn duid(&self) -> Result<v6::Duid, BackendError>;
+
+    /// Every stored lease. Asked for once, at start.
+    async fn load_leases(&self) -> Result<Vec<v6::Lease>, BackendError>;
+
+    /// Stores rows, one per address, replacing what was there; of two for one address the later counts.
+    /// They are durable when it returns.
+    async fn commit_leases(&self, leases: &[v6::Lease]) -> Result<(), BackendError>;
 }
 
 /// An agent that is about to start.

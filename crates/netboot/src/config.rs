@@ -2,7 +2,7 @@
 
 use lifecycle::{BootServer, LoaderFiles};
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use types::Timestamp;
 
@@ -42,10 +42,11 @@ impl Default for Config {
 
 impl Config {
     /// How clients of the network in which we have `address` find us.
-    pub fn boot_server(&self, address: Ipv4Addr) -> BootServer {
-        let url = match self.http_port {
-            80 => format!("http://{address}"),
-            port => format!("http://{address}:{port}"),
+    pub fn boot_server(&self, address: impl Into<IpAddr>) -> BootServer {
+        let url = match (address.into(), self.http_port) {
+            (IpAddr::V4(address), 80) => format!("http://{address}"),
+            (IpAddr::V6(address), 80) => format!("http://[{address}]"),
+            (address, port) => format!("http://{}", SocketAddr::new(address, port)),
         };
         BootServer { url, loaders: self.loaders.clone() }
     }

@@ -1,5 +1,6 @@
 //! What the boot services put into the history.
 
+use dhcp::v6;
 use serde_json::{Value, json};
 use std::net::IpAddr;
 use types::event::{NewEvent, kind};
@@ -47,6 +48,36 @@ pub(crate) fn pool_exhausted(
 ) -> NewEvent {
     let data = json!({"subnet": subnet, "mac": mac, "refused": refused, "pool": usage});
     new(at, kind::DHCP_POOL_EXHAUSTED, "dhcp", machine, data)
+}
+
+/// A DHCPv6 message and what it was answered with.
+pub(crate) fn dhcp6(
+    at: Timestamp,
+    machine: Option<MachineId>,
+    request: &v6::Request,
+    decision: &v6::Decision,
+    subnet: &types::Name,
+    reason: Option<String>,
+) -> NewEvent {
+    let (answer, address, url) = match &decision.reply {
+        Ok(reply) if reply.is_refusal() => ("no address", None, None),
+        Ok(reply) => (reply.kind.as_str(), reply.addresses().next(), reply.boot.as_deref()),
+        Err(silence) => (silence.as_str(), None, None),
+    };
+    let data = json!({
+        "message": request.kind.as_str(),
+        "answer": answer,
+        "answered": decision.reply.is_ok(),
+        "mac": request.mac(),
+        "client": request.client,
+        "address": address,
+        "arch": request.architecture,
+        "ipxe": request.ipxe,
+        "filename": url,
+        "subnet": subnet,
+        "reason": reason,
+    });
+    new(at, kind::BOOT_DHCP, "dhcp6", machine, data)
 }
 
 /// A file over TFTP.

@@ -9,20 +9,23 @@ mod book;
 mod committer;
 mod config;
 mod cpio;
+mod dhcp6_server;
 mod dhcp_answer;
 mod dhcp_server;
 mod event;
 mod exhaustion;
 mod files;
 mod http_routes;
+mod ipv6;
 mod namespace;
 mod router;
 mod tftp_server;
 
-pub use backend::{AgentBoot, BackendError, BootBackend};
+pub use backend::{AgentBoot, BackendError, BootBackend, Ipv6Backend};
 pub use book::LeaseBook;
 pub use config::{Clock, Config};
 pub use dhcp_server::{DhcpListener, ListenDhcp};
+pub use dhcp6_server::{Dhcp6Listener, ListenDhcp6};
 pub use files::{BootFiles, FolderError};
 pub use http_routes::OPEN;
 pub use ranged::FileSource;
@@ -46,6 +49,8 @@ struct Inner {
     config: Config,
     book: LeaseBook,
     committer: committer::Committer,
+    /// Where the backend has an IPv6 side.
+    ipv6: Option<ipv6::Ipv6>,
     exhaustion: exhaustion::Exhaustion,
 }
 
@@ -57,7 +62,8 @@ impl Netboot {
     pub async fn start(backend: Arc<dyn BootBackend>, config: Config) -> Result<Self, BackendError> {
         let book = LeaseBook::load(&backend.subnets(), backend.load_leases().await?);
         let committer = committer::Committer::start(Arc::clone(&backend));
-        Ok(Self { inner: Arc::new(Inner { backend, config, book, committer, exhaustion: Default::default() }) })
+        let ipv6 = ipv6::Ipv6::start(&backend).await?;
+        Ok(Self { inner: Arc::new(Inner { backend, config, book, committer, ipv6, exhaustion: Default::default() }) })
     }
 
     /// The leases as they are now.
@@ -96,6 +102,28 @@ impl Netboot {
         answer.await.ok().flatten().map(|(bytes, _)| bytes)
     }
 
+    /// Answers DHCPv6 until `stop`. One listener per interface.
+    ///
+    /// # Errors
+    /// When the socket fails for good.
+    pub async fn serve_dhcp6(&self, listener: Dhcp6Listener, stop: CancellationToken) -> std::io::Result<()> {
+        dhcp6_server::serve(Arc::clone(&self.inner), listener, stop).await
+    }
+
+    /// Tells who looks for an IPv6 router that addresses come by DHCPv6 and which are on the link, until `stop`; for
+    /// networks that have no router to say so.
+    ///
+    /// # Errors
+    /// When the socket fails for good.
+    pub async fn advertise_dhcp6(
+        &self,
+        listener: SolicitationListener,
+        stop: CancellationToken,
+    ) -> std::io::Result<()> {
+        let inner = Arc::clone(&self.inner);
+        router::serve(listener, move || router::addresses_by_dhcp6(&inner.on_link_networks()), stop).await
+    }
+
     /// Answers TFTP until `stop`.
     ///
     /// # Errors
@@ -113,7 +141,7 @@ impl Netboot {
         listener: SolicitationListener,
         stop: CancellationToken,
     ) -> std::io::Result<()> {
-        router::serve(listener, stop).await
+        router::serve(listener, || router::NO_ROUTER_HERE.to_vec(), stop).await
     }
 
     /// The routes under `/boot`. Whoever serves them adds `axum::extract::ConnectInfo<SocketAddr>`, by which

@@ -5,13 +5,13 @@
 
 use crate::book::find_subnet;
 use crate::cpio::agent_config_archive;
-use crate::{AgentBoot, BackendError, FileSource, Inner};
+use crate::{AgentBoot, BackendError, FileSource, Inner, ipv6};
 use bytes::Bytes;
 use lifecycle::{
     BootDecision, BootTarget, GRUB_START, GRUB_START_NAME, ScriptError, boot_script, decide_boot, grub_config,
     grub_local_config, grub_wait_config, no_boot_script, wait_script,
 };
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use types::{MacAddr, MachineId, Name};
 
 /// What a path stands for, and whose it is.
@@ -58,7 +58,7 @@ impl Inner {
     pub(crate) fn mac_of(&self, peer: IpAddr) -> Option<MacAddr> {
         match peer {
             IpAddr::V4(address) => self.book.find_mac(address, self.config.clock.now()),
-            IpAddr::V6(_) => None,
+            IpAddr::V6(address) => self.ipv6.as_ref()?.find_mac(address, self.config.clock.now()),
         }
     }
 
@@ -109,15 +109,22 @@ impl Inner {
 
     /// The subnet that the client is in, and our address towards it. A client from elsewhere is served under
     /// our first address.
-    fn network_of(&self, peer: Option<IpAddr>) -> Option<(Option<Name>, Ipv4Addr)> {
+    fn network_of(&self, peer: Option<IpAddr>) -> Option<(Option<Name>, IpAddr)> {
+        if let Some(IpAddr::V6(address)) = peer {
+            let subnets = self.backend.ipv6()?.subnets();
+            return match ipv6::find_subnet(&subnets, address) {
+                Some(subnet) => Some((Some(subnet.name.clone()), subnet.server.into())),
+                None => subnets.first().map(|subnet| (None, subnet.server.into())),
+            };
+        }
         let subnets = self.backend.subnets();
         let own = match peer {
             Some(IpAddr::V4(address)) => find_subnet(&subnets, address),
             _ => None,
         };
         match own {
-            Some(subnet) => Some((Some(subnet.name.clone()), subnet.server)),
-            None => subnets.first().map(|subnet| (None, subnet.server)),
+            Some(subnet) => Some((Some(subnet.name.clone()), subnet.server.into())),
+            None => subnets.first().map(|subnet| (None, subnet.server.into())),
         }
     }
 
