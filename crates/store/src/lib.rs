@@ -14,6 +14,7 @@ mod history;
 mod key;
 mod kinds;
 mod lease;
+mod lease6;
 mod machine;
 mod object;
 mod object_row;

@@ -24,7 +24,10 @@ use tokio::task::JoinHandle;
 use workflow::ports::Clock;
 
 /// Migrations in order. One that was released never changes.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "initial", include_str!("../migrations/sqlite/0001_initial.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "initial", include_str!("../migrations/sqlite/0001_initial.sql")),
+    (2, "dhcp6", include_str!("../migrations/sqlite/0002_dhcp6.sql")),
+];
 /// Reads at the same time. They are short and come from memory; more would wait for the processors.
 const READERS: u32 = 4;
 /// How long one connection waits for another's lock. The only other writer is a checkpoint or a person's shell.

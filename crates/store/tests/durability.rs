@@ -66,6 +66,25 @@ async fn what_was_acknowledged_is_there_after_a_crash() {
     assert_eq!(rig.store().load_leases().await.unwrap(), [declined], "one row per address, the later counts");
 }
 
+#[tokio::test]
+async fn ipv6_leases_and_the_servers_name_are_there_after_a_crash() {
+    let mut rig = Rig::start().await;
+    let duid = rig.store().dhcp6_duid().await.unwrap();
+    let lease = dhcp::v6::Lease {
+        address: "fd00:77::9".parse().unwrap(),
+        binding: dhcp::v6::Binding { client: dhcp::v6::Duid::of_mac(rig::mac(1)), association: u32::MAX },
+        mac: Some(rig::mac(1)),
+        state: dhcp::LeaseState::Bound,
+        since: rig.now(),
+        expires: rig.after(60),
+    };
+    let nameless = dhcp::v6::Lease { mac: None, ..lease.clone() };
+    rig.store().commit_ipv6_leases(&[nameless, lease.clone()]).await.unwrap();
+    rig.crash().await;
+    assert_eq!(rig.store().load_ipv6_leases().await.unwrap(), [lease], "one row per address, the later counts");
+    assert_eq!(rig.store().dhcp6_duid().await.unwrap(), duid);
+}
+
 /// Not a test of its own: what [`kill_9_loses_no_acknowledged_write`] runs in a process of its own. It writes
 /// for ever, and says what was acknowledged.
 #[tokio::test(flavor = "multi_thread")]
