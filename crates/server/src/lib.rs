@@ -7,10 +7,12 @@ mod attendance;
 mod boot_backend;
 mod clock;
 mod config;
+mod core;
 mod first_start;
 mod http;
 mod server;
 mod site;
 
+pub use self::core::{Core, Surroundings};
 pub use config::{Config, ConfigError, DhcpConfig};
-pub use server::{Server, StartError, Surroundings};
+pub use server::{Server, StartError};

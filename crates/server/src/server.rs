@@ -1,48 +1,22 @@
 //! The parts of a server, from open to stop.
 
 use crate::attendance::attend;
-use crate::boot_backend::StoredBoot;
-use crate::clock::{SteadyClock, SystemChance};
 use crate::config::Config;
+use crate::core::{Core, Surroundings};
 use crate::first_start::first_token;
 use crate::http::{self, Patience};
-use crate::site::{Site, SiteError};
-use api::App;
-use artifact::ImageFolder;
-use bmc::{BmcPool, Limits};
-use jiff::SignedDuration;
-use netboot::{BackendError, DhcpListener, ListenDhcp, Netboot, SolicitationListener, TftpListener};
+use crate::site::SiteError;
+use netboot::{BackendError, DhcpListener, ListenDhcp, SolicitationListener, TftpListener};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
-use steps::StepCatalogue;
-use store::{EncryptionKey, KeyError, OpenError, Store, StoreError, StoreOptions};
+use store::{KeyError, OpenError, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use types::{Secret, chain};
-use url::Url;
-use workflow::ports::{Clock, RunStore};
-use workflow::{Engine, EngineOptions};
-
-/// The largest image that may be uploaded: a disk of 1 TiB, unpacked.
-const IMAGE_LIMIT_BYTES: u64 = 1 << 40;
-
-/// What a server finds around it; a test brings its own.
-pub struct Surroundings {
-    /// Time.
-    pub clock: Arc<dyn Clock>,
-    /// The limits kept with each BMC.
-    pub bmc_limits: Limits,
-}
-
-impl Default for Surroundings {
-    fn default() -> Self {
-        Self { clock: Arc::new(SteadyClock::start()), bmc_limits: Limits::default() }
-    }
-}
+use workflow::ports::RunStore;
 
 /// A running server.
 pub struct Server {
@@ -114,28 +88,10 @@ impl Server {
         surroundings: Surroundings,
         wrap: impl FnOnce(Store) -> S,
     ) -> Result<Self, StartError> {
-        let Surroundings { clock, bmc_limits } = surroundings;
-        let folder = |path: PathBuf| {
-            std::fs::create_dir_all(&path).map_err(|source| StartError::Folder { path: path.clone(), source })?;
-            Ok::<_, StartError>(path)
-        };
-        let data = folder(config.data.clone())?;
-        let key = EncryptionKey::load_or_create(&data.join("secret.key"))?;
-        let path = data.join("slipway.db");
-        let store = Store::open(StoreOptions { path, key, clock: Arc::clone(&clock) }).await?;
-        api::set_builtin(&store).await?;
-        let images_path = folder(data.join("images"))?;
-        let images = ImageFolder::open(&images_path)
-            .map_err(|source| StartError::Folder { path: images_path, source: io::Error::other(source) })?;
-
-        let server_address = config.dhcp.as_ref().map_or_else(|| ipv4(config.listen), |dhcp| dhcp.address);
-        let folders = [config.loaders.clone(), config.maintenance_os.clone()];
-        let site = Arc::new(Site::load(store.clone(), server_address, folders).await?);
+        let core = Core::open(&config, surroundings).await?;
         let listener = TcpListener::bind(config.listen).await.map_err(listening("HTTP", &config.listen))?;
         let http = listener.local_addr().map_err(listening("HTTP", &config.listen))?;
-        let backend = StoredBoot { store: store.clone(), site: Arc::clone(&site), clock: Arc::clone(&clock) };
-        let netboot_config = netboot::Config { http_port: http.port(), ..netboot::Config::default() };
-        let netboot = Netboot::start(Arc::new(backend), netboot_config).await?;
+        let netboot = core.netboot(http.port()).await?;
 
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -158,39 +114,22 @@ impl Server {
             let (netboot, stop) = (netboot.clone(), stop.clone());
             tasks.spawn(async move { netboot.serve_tftp(listener, stop).await });
         }
-        let app = App {
-            store: store.clone(),
-            images: Arc::new(images),
-            image_limit_bytes: IMAGE_LIMIT_BYTES,
-            check_step: Arc::new(StepCatalogue::check_step),
-            machine_url: public_url(&config.public_url, http.port()),
-            clock: Arc::clone(&clock),
-            shutdown: stop.clone(),
-            secure_cookies: false,
-        };
-        api::refresh_image_statuses(&app).await?;
-        let router = api::router(app).merge(web::router()).merge(netboot.http_routes());
+        let router = core.router(&config, http.port(), &netboot, stop.clone()).await?;
         let http_stop = stop.clone();
         tasks.spawn(async move {
             http::serve(listener, router, Patience::default(), http_stop).await;
             Ok(())
         });
 
-        tasks.spawn(attend(store.clone(), Arc::clone(&clock), stop.clone()));
-        let catalogue = Arc::new(StepCatalogue::new(store.clone(), BmcPool::new(bmc_limits)));
-        let options = EngineOptions {
-            lease: SignedDuration::try_from(config.engine_lease.0).unwrap_or(SignedDuration::MAX),
-            slots: config.engine_slots,
-            ..EngineOptions::default()
-        };
-        let run_store = Arc::new(wrap(store.clone()));
-        let engine = Engine::new(run_store, Arc::clone(&catalogue), clock, Arc::new(SystemChance), options);
+        tasks.spawn(attend(core.store.clone(), core.clock(), stop.clone()));
+        let (engine, catalogue) = core.engine(&config, wrap);
         let engine_stop = stop.clone();
         tasks.spawn(async move {
             engine.run(engine_stop).await;
             catalogue.close().await;
             Ok(())
         });
+        let Core { store, site, .. } = core;
         let site_stop = stop.clone();
         tasks.spawn(async move {
             site.follow(site_stop).await;
@@ -249,20 +188,4 @@ impl Server {
 fn listening(service: &'static str, address: &impl ToString) -> impl FnOnce(io::Error) -> StartError {
     let address = address.to_string();
     move |source| StartError::Listen { service, address, source }
-}
-
-fn ipv4(address: SocketAddr) -> Ipv4Addr {
-    match address.ip() {
-        IpAddr::V4(address) => address,
-        IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
-    }
-}
-
-/// The URL with the port that was really taken, where the configuration left the choice open.
-fn public_url(configured: &Url, port: u16) -> Url {
-    let mut url = configured.clone();
-    if url.port() == Some(0) {
-        url.set_port(Some(port)).expect("a URL with a port can have another");
-    }
-    url
 }

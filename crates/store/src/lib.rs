@@ -39,7 +39,7 @@ pub use kinds::{Bmcs, BootEnvs, Images, Machine, Machines, ObjectKind, Reservati
 pub use machine::NewMachine;
 pub use object::Selector;
 pub use open::{Store, StoreOptions};
-pub use probe::{Moment, Probe};
+pub use probe::{Moment, NoProbe, Probe};
 pub use room::Condition;
 pub use run::RunFilter;
 pub use signals::Statistics;

@@ -23,7 +23,7 @@ pub trait Probe: Send + Sync {
 }
 
 /// Holds nothing.
-pub(crate) struct NoProbe;
+pub struct NoProbe;
 
 #[async_trait]
 impl Probe for NoProbe {

@@ -94,7 +94,8 @@ fn surroundings(pace: Pace) -> Surroundings {
         requests,
         ..usual
     };
-    Surroundings { clock: Arc::new(FastClock { began: Timestamp::now(), since: Instant::now() }), bmc_limits }
+    let clock = Arc::new(FastClock { began: Timestamp::now(), since: Instant::now() });
+    Surroundings { clock, bmcs: Arc::new(bmc_limits), ..Surroundings::default() }
 }
 
 /// The engine's view of the store, which stops for ever at the crash.
