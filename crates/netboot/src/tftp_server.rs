@@ -4,6 +4,7 @@ mod admission;
 mod carrier;
 mod lane;
 mod reader;
+mod vigil;
 
 use crate::dhcp_server::is_peer_error;
 use crate::namespace::FindError;

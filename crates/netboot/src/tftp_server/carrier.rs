@@ -5,6 +5,7 @@
 
 use super::lane::{Lane, Next};
 use super::reader::Piece;
+use super::vigil::{MOMENT, Vigil};
 use crate::{Inner, event};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -144,6 +145,7 @@ struct Road {
     /// Each lane's alarm, which is at or before its deadline: a packet moves the deadline and seldom the alarm.
     alarms: BinaryHeap<Reverse<(Instant, u64)>>,
     packet: Vec<u8>,
+    vigil: Vigil,
     runtime: Handle,
 }
 
@@ -163,6 +165,7 @@ impl Road {
             next_number: 0,
             alarms: BinaryHeap::new(),
             packet: Vec::new(),
+            vigil: Vigil::default(),
             runtime: Handle::current(),
         })
     }
@@ -183,14 +186,44 @@ impl Road {
         }
     }
 
-    fn wait(&self, events: &mut [EpollEvent]) -> io::Result<usize> {
+    /// Waits for sockets and orders, until the next alarm at the latest.
+    fn wait(&mut self, events: &mut [EpollEvent]) -> io::Result<usize> {
+        let start = Instant::now();
+        if self.vigil.is_worth_it() {
+            let ready = self.look(events, start)?;
+            self.vigil.learn(start.elapsed());
+            if ready > 0 {
+                return Ok(ready);
+            }
+            return self.sleep(events);
+        }
+        let ready = self.sleep(events)?;
+        self.vigil.learn(start.elapsed());
+        Ok(ready)
+    }
+
+    /// Looks again and again for a [`MOMENT`].
+    fn look(&self, events: &mut [EpollEvent], start: Instant) -> io::Result<usize> {
+        loop {
+            let ready = self.poll(events, EpollTimeout::ZERO)?;
+            if ready > 0 || start.elapsed() > MOMENT {
+                return Ok(ready);
+            }
+        }
+    }
+
+    fn sleep(&self, events: &mut [EpollEvent]) -> io::Result<usize> {
         let until = self.alarms.peek().map(|Reverse((at, _))| at.saturating_duration_since(Instant::now()));
         // Rounded up, or it would be looked at again and again within the last millisecond.
         let wait = until.map(|wait| wait + Duration::from_millis(1));
         let wait = wait.and_then(|wait| EpollTimeout::try_from(wait).ok()).unwrap_or(EpollTimeout::NONE);
+        self.poll(events, wait)
+    }
+
+    fn poll(&self, events: &mut [EpollEvent], wait: EpollTimeout) -> io::Result<usize> {
         match self.epoll.wait(events, wait) {
             Err(nix::errno::Errno::EINTR) => Ok(0),
-            waited => Ok(waited?),
+            ready => Ok(ready?),
         }
     }
 
