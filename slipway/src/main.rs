@@ -11,7 +11,7 @@ mod serve;
 mod watch;
 
 use clap::{Parser, Subcommand};
-use command::{apply, control, delete, export, get, image, list, logs, provision, status};
+use command::{apply, control, delete, export, get, health, image, list, logs, provision, status};
 use exit::Exit;
 use std::process::ExitCode;
 
@@ -57,6 +57,8 @@ enum Command {
     Continue(control::Options),
     /// Show what happened to a machine.
     Logs(logs::Options),
+    /// Say whether the server does all that it is there for.
+    Health(health::Options),
     /// Work with images.
     #[command(subcommand)]
     Image(image::Image),
@@ -100,6 +102,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Recheck(options) => control::run(options, Order::Recheck).await,
         Command::Continue(options) => control::resume_failed(options).await,
         Command::Logs(options) => logs::run(options).await,
+        Command::Health(options) => health::run(options).await,
         Command::Image(image) => image::run(image).await,
         Command::Completion(options) => command::completion::run(&options),
     };

@@ -4,6 +4,7 @@ use artifact::folder::FolderError;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, StatusCode, Uri};
+use std::io;
 use store::{ApplyError, PushCommandError, StartRunError, StoreError};
 use types::{Digest, Name, RunId, chain};
 use wire::{DocumentProblem, Problem, code};
@@ -74,6 +75,11 @@ impl ApiError {
         Self::Fault { doing, source: source.into() }
     }
 
+    /// Whether the same may be done later.
+    pub(crate) fn is_passing(&self) -> bool {
+        self.status_and_code().0 == StatusCode::SERVICE_UNAVAILABLE
+    }
+
     fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Unauthenticated => (StatusCode::UNAUTHORIZED, code::UNAUTHENTICATED),
@@ -117,10 +123,11 @@ impl ApiError {
 
     pub(crate) fn problem(&self) -> Problem {
         let (status, code) = self.status_and_code();
-        let detail = if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
-            "the server has failed; its log says more".to_owned()
-        } else {
-            self.to_string()
+        let detail = match code {
+            code::INTERNAL => "the server has failed; its log says more".to_owned(),
+            // Of which of its files is nobody's business.
+            code::DISK_FULL => StoreError::Full.to_string(),
+            _ => self.to_string(),
         };
         Problem {
             kind: format!("urn:slipway:problem:{code}"),
@@ -149,9 +156,10 @@ fn of_store(error: &StoreError) -> (StatusCode, &'static str) {
         StoreError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, code::TOO_LARGE),
         StoreError::NewerFormat { .. } => (StatusCode::CONFLICT, code::NOT_NOW),
         StoreError::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, code::BUSY),
-        StoreError::LeaseLost | StoreError::Malformed { .. } | StoreError::Corrupt { .. } => {
-            (StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL)
-        }
+        StoreError::Full => (StatusCode::SERVICE_UNAVAILABLE, code::DISK_FULL),
+        StoreError::Disk(_) => (StatusCode::SERVICE_UNAVAILABLE, code::DISK_BROKEN),
+        StoreError::Corrupt { .. } => (StatusCode::INTERNAL_SERVER_ERROR, code::DAMAGED),
+        StoreError::LeaseLost | StoreError::Malformed { .. } => (StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL),
     }
 }
 
@@ -177,16 +185,27 @@ fn of_folder(error: &FolderError) -> (StatusCode, &'static str) {
     match error {
         FolderError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, code::TOO_LARGE),
         FolderError::DigestMismatch { .. } => (StatusCode::UNPROCESSABLE_ENTITY, code::DIGEST_MISMATCH),
+        FolderError::Open { source, .. } | FolderError::Write { source, .. } if is_full(source) => {
+            (StatusCode::SERVICE_UNAVAILABLE, code::DISK_FULL)
+        }
         FolderError::Open { .. } | FolderError::Write { .. } => (StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL),
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let problem = self.problem();
+        let code = self.status_and_code().1;
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        if status.is_server_error() {
-            tracing::error!(error = %chain(&self), "A request failed");
+        match status {
+            // What is wrong with the disk was said when it was found.
+            StatusCode::SERVICE_UNAVAILABLE => tracing::info!(error = %chain(&self), "A request must wait"),
+            _ if status.is_server_error() => tracing::error!(error = %chain(&self), "A request failed"),
+            _ => {}
         }
         let mut response = (status, axum::Json(problem)).into_response();
         let headers = response.headers_mut();
@@ -196,7 +215,8 @@ impl IntoResponse for ApiError {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             StatusCode::SERVICE_UNAVAILABLE => {
-                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+                let seconds = if code == code::BUSY { "1" } else { "10" };
+                headers.insert(RETRY_AFTER, HeaderValue::from_static(seconds));
             }
             _ => {}
         }

@@ -72,6 +72,7 @@ pub(crate) fn documented() -> OpenApiRouter<App> {
         .routes(routes!(events::follow))
         .routes(routes!(meta::whoami))
         .routes(routes!(meta::version))
+        .routes(routes!(meta::health))
         .routes(routes!(meta::openapi))
         .routes(routes!(session::login))
         .routes(routes!(session::logout))

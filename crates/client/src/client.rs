@@ -17,8 +17,8 @@ use types::object::Object;
 use types::{Name, RunId, Secret};
 use url::Url;
 use wire::{
-    ApplyFile, ApplyReport, ApplyRequest, Create, Export, Image, Page, Problem, Resource, RunView, StartRun, Update,
-    Version, Whoami,
+    ApplyFile, ApplyReport, ApplyRequest, Create, Export, Health, Image, Page, Problem, Resource, RunView, StartRun,
+    Update, Version, Whoami,
 };
 use workflow::{Command, RunState};
 
@@ -139,6 +139,11 @@ impl Client {
     /// The server's version and clock.
     pub async fn version(&self) -> Result<Version, ClientError> {
         self.get(&["version"]).await
+    }
+
+    /// Whether the server does all that it is there for.
+    pub async fn health(&self) -> Result<Health, ClientError> {
+        self.get(&["health"]).await
     }
 
     /// A part of the objects of a kind, in the order of their names.

@@ -12,7 +12,7 @@ use types::agent::AgentConfig;
 use types::event::NewEvent;
 use types::object::Source;
 use types::subnet::{SubnetSpec, UnknownPolicy};
-use types::{MacAddr, Name};
+use types::{MacAddr, Name, Timestamp};
 use workflow::ports::Clock;
 
 /// How long a registration token is good for: from the loader's request for it to the agent's start, on a slow
@@ -87,8 +87,9 @@ impl BootBackend for StoredBoot {
 
     async fn agent_config(&self, boot: AgentBoot<'_>) -> Result<Option<AgentConfig>, BackendError> {
         let server = boot.server_url.parse().map_err(|error| BackendError::new("reading our own URL", error))?;
-        let expires = self.clock.now().checked_add(REGISTRATION_LIFETIME).ok();
-        let token = self.store.issue_token(Grant::Registration { mac: boot.mac }, expires).await;
+        let expires = self.clock.now().saturating_add(REGISTRATION_LIFETIME).unwrap_or(Timestamp::MAX);
+        // A machine boots although the disk is full: it registers as soon as there is room.
+        let token = self.store.issue_fleeting_token(Grant::Registration { mac: boot.mac }, expires).await;
         let token = token.map_err(|error| BackendError::new("issuing the registration token", error))?;
         Ok(Some(AgentConfig { server, token, env: boot.env.clone() }))
     }

@@ -134,6 +134,7 @@ impl Store {
 
     /// How well it can write: level triggered.
     pub fn condition(&self) -> watch::Receiver<Condition> {
+        self.inner.room.look(self.inner.clock.now());
         self.inner.room.condition()
     }
 

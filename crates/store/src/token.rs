@@ -179,8 +179,30 @@ pub(crate) async fn load(connection: &mut SqliteConnection, now: Timestamp) -> R
 impl Store {
     /// A new token for `grant`, good until `expires`. It cannot be shown again.
     pub async fn issue_token(&self, grant: Grant, expires: Option<Timestamp>) -> Result<Secret, StoreError> {
-        let token = BASE64_URL_SAFE_NO_PAD.encode(self.inner.sealer.random::<32>()?);
+        let token = self.new_token()?;
+        self.keep_token(hash(&token), grant, expires).await?;
+        Ok(Secret::new(token))
+    }
+
+    /// A token that is lost with this process when the disk takes nothing now: for what is asked again anyway.
+    pub async fn issue_fleeting_token(&self, grant: Grant, expires: Timestamp) -> Result<Secret, StoreError> {
+        let token = self.new_token()?;
         let hash = hash(&token);
+        match self.keep_token(hash, grant.clone(), Some(expires)).await {
+            Err(passing) if passing.is_passing() => {
+                let held = Held { grant, expires: Some(expires) };
+                self.inner.signals.tokens.take_over(vec![TokenChange::Issued(hash, held)]);
+            }
+            kept => kept?,
+        }
+        Ok(Secret::new(token))
+    }
+
+    fn new_token(&self) -> Result<String, StoreError> {
+        Ok(BASE64_URL_SAFE_NO_PAD.encode(self.inner.sealer.random::<32>()?))
+    }
+
+    async fn keep_token(&self, hash: Hash, grant: Grant, expires: Option<Timestamp>) -> Result<(), StoreError> {
         self.write(move |tx| {
             Box::pin(async move {
                 let now = tx.now();
@@ -196,11 +218,10 @@ impl Store {
                     .await?;
                 tx.effects.tokens.push(TokenChange::Expired(now));
                 tx.effects.tokens.push(TokenChange::Issued(hash, Held { grant, expires }));
-                Ok::<_, StoreError>(())
+                Ok(())
             })
         })
-        .await?;
-        Ok(Secret::new(token))
+        .await
     }
 
     /// What the token is good for now, if anything. Answered from memory.

@@ -3,12 +3,14 @@
 //! Plain data: the API fills it in, the client reads it back, neither depends on the other.
 
 mod apply;
+mod health;
 mod object;
 mod problem;
 mod run;
 mod session;
 
 pub use apply::{Applied, ApplyFile, ApplyReport, ApplyRequest, Change, Export};
+pub use health::{Health, HealthStatus, Trouble};
 pub use object::{
     Bmc, BootEnv, Create, Image, Machine, NoStatus, Page, Reservation, Resource, Subnet, Template, Update, Workflow,
 };

@@ -108,4 +108,10 @@ pub mod code {
     pub const INTERNAL: &str = "internal";
     /// The server cannot answer right now.
     pub const BUSY: &str = "busy";
+    /// The server's disk is full: it takes no new work until there is room.
+    pub const DISK_FULL: &str = "disk_full";
+    /// The server's disk, or the database on it, does not work.
+    pub const DISK_BROKEN: &str = "disk_broken";
+    /// What the server has stored of it cannot be read.
+    pub const DAMAGED: &str = "damaged";
 }

@@ -6,6 +6,7 @@ pub(crate) mod control;
 pub(crate) mod delete;
 pub(crate) mod export;
 pub(crate) mod get;
+pub(crate) mod health;
 pub(crate) mod image;
 pub(crate) mod list;
 pub(crate) mod logs;

@@ -12,7 +12,7 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Method, StatusCode};
 use ranged::{FileSource, Validators, serve_file};
 use std::time::Duration;
-use store::Images;
+use store::{Condition, Images, StoreError};
 use tokio::sync::mpsc;
 use types::Digest;
 use wire::Image;
@@ -26,6 +26,7 @@ const SILENCE: Duration = Duration::from_secs(60);
 pub(crate) async fn store(app: &App, named: &str, headers: &HeaderMap, body: Body) -> ApiResult<Image> {
     let object = find::object::<Images>(app, named).await?;
     let limit = app.image_limit_bytes;
+    refuse_while_full(app)?;
     let declared = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| length > limit) {
         return Err(ApiError::BodyTooLarge { limit });
@@ -33,6 +34,14 @@ pub(crate) async fn store(app: &App, named: &str, headers: &HeaderMap, body: Bod
     let stored = write(app, body.into_data_stream(), object.spec.digest).await?;
     image::note_content(app, &stored).await?;
     find::object::<Images>(app, &object.id.to_string()).await
+}
+
+/// An image would take the room that the runs under way still have.
+fn refuse_while_full(app: &App) -> ApiResult<()> {
+    match *app.store.condition().borrow() {
+        Condition::Full { .. } => Err(StoreError::Full.into()),
+        Condition::Well | Condition::Broken { .. } => Ok(()),
+    }
 }
 
 /// Moves the body to a thread that hashes and writes it. An upload that breaks off leaves nothing.

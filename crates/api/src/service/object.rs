@@ -6,7 +6,7 @@ use crate::error::{ApiError, ApiResult};
 use crate::service::check::Check;
 use crate::service::site::Site;
 use crate::service::{find, image};
-use store::{Grant, Images, ObjectKind};
+use store::{Images, ObjectKind};
 use types::object::{Kind, Object, Source};
 use types::{MachineId, Name};
 use wire::{Create, Page, Update};

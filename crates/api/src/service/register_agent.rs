@@ -69,6 +69,10 @@ async fn start_discovery(app: &App, machine: &Machine, peer: IpAddr) -> ApiResul
         by: format!("subnet {subnet}"),
     };
     if let Err(error) = start(app, wish).await {
+        if error.is_passing() {
+            // The agent asks again until it is let in.
+            return Err(error);
+        }
         let reason = chain(&error);
         tracing::warn!(machine.id = %machine.id, %workflow, %reason, "The workflow of the subnet was not started");
         app.store.record(NewEvent {
