@@ -53,8 +53,7 @@ fn name_of(mac: MacAddr) -> Name {
 /// Starts the subnet's workflow on a machine that never had a run. What stands in the way is put on record; it
 /// does not keep the agent from registering.
 async fn start_discovery(app: &App, machine: &Machine, peer: IpAddr) -> ApiResult<()> {
-    let IpAddr::V4(address) = peer.to_canonical() else { return Ok(()) };
-    let Some((subnet, spec)) = subnet::of_address(app, address).await? else { return Ok(()) };
+    let Some((subnet, spec)) = subnet::of_address(app, peer.to_canonical()).await? else { return Ok(()) };
     let Some(workflow) = spec.discovery_workflow else { return Ok(()) };
     let filter = RunFilter { machine: Some(machine.id.into()), ..RunFilter::default() };
     if !app.store.list_runs(&filter, None, 1).await?.is_empty() {

@@ -48,9 +48,14 @@ impl Site {
 
     /// What the subnet contradicts.
     pub(crate) fn check_subnet(&self, name: &Name, spec: &SubnetSpec) -> Option<Wrong> {
-        let mut others = self.subnets.iter().filter(|(other, _)| other != name);
-        let (other, overlapped) = others.find(|(_, other)| other.cidr.overlaps(&spec.cidr))?;
-        Some(wrong("/cidr", format!("{} overlaps {} of subnet {other}", spec.cidr, overlapped.cidr)))
+        let others = || self.subnets.iter().filter(|(other, _)| other != name);
+        if let Some((other, overlapped)) = others().find(|(_, other)| other.cidr.overlaps(&spec.cidr)) {
+            return Some(wrong("/cidr", format!("{} overlaps {} of subnet {other}", spec.cidr, overlapped.cidr)));
+        }
+        let own = spec.ipv6.as_ref()?.cidr;
+        let ipv6 = others().filter_map(|(other, spec)| Some((other, spec.ipv6.as_ref()?.cidr)));
+        let (other, overlapped) = ipv6.into_iter().find(|(_, cidr)| cidr.overlaps(&own))?;
+        Some(wrong("/ipv6/cidr", format!("{own} overlaps {overlapped} of subnet {other}")))
     }
 
     /// What the reservation contradicts.
@@ -60,6 +65,8 @@ impl Site {
                 Some(wrong("/mac", format!("{} has reservation {other} already", spec.mac)))
             } else if taken.address == spec.address {
                 Some(wrong("/address", format!("{} is reserved for {} by {other}", spec.address, taken.mac)))
+            } else if let Some(address) = spec.ipv6.filter(|address| taken.ipv6 == Some(*address)) {
+                Some(wrong("/ipv6", format!("{address} is reserved for {} by {other}", taken.mac)))
             } else {
                 None
             }
