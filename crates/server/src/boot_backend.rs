@@ -2,10 +2,10 @@
 
 use crate::site::Site;
 use async_trait::async_trait;
-use dhcp::{Lease, Subnet};
+use dhcp::{Lease, Subnet, v6};
 use jiff::SignedDuration;
 use lifecycle::{BootEnvFiles, BootFacts, MachineFacts};
-use netboot::{AgentBoot, BackendError, BootBackend, BootFiles};
+use netboot::{AgentBoot, BackendError, BootBackend, BootFiles, Ipv6Backend};
 use std::sync::Arc;
 use store::{BootEnvs, Grant, Machine, Selector, Store};
 use types::agent::AgentConfig;
@@ -103,7 +103,32 @@ impl BootBackend for StoredBoot {
         committed.map_err(|error| BackendError::new("writing the leases", error))
     }
 
+    fn ipv6(&self) -> Option<&dyn Ipv6Backend> {
+        self.site.ipv6_subnets().is_some().then_some(self as &dyn Ipv6Backend)
+    }
+
     fn record(&self, event: NewEvent) {
         self.store.record(event);
+    }
+}
+
+#[async_trait]
+impl Ipv6Backend for StoredBoot {
+    fn subnets(&self) -> Arc<[v6::Subnet]> {
+        self.site.ipv6_subnets().unwrap_or_default()
+    }
+
+    async fn duid(&self) -> Result<v6::Duid, BackendError> {
+        let duid = self.store.dhcp6_duid().await;
+        duid.map_err(|error| BackendError::new("reading the server's DHCPv6 identifier", error))
+    }
+
+    async fn load_leases(&self) -> Result<Vec<v6::Lease>, BackendError> {
+        self.store.load_ipv6_leases().await.map_err(|error| BackendError::new("reading the IPv6 leases", error))
+    }
+
+    async fn commit_leases(&self, leases: &[v6::Lease]) -> Result<(), BackendError> {
+        let committed = self.store.commit_ipv6_leases(leases).await;
+        committed.map_err(|error| BackendError::new("writing the IPv6 leases", error))
     }
 }

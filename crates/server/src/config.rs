@@ -1,7 +1,7 @@
 //! The server's configuration: a YAML file, read once, checked before anything is opened.
 
 use serde::Deserialize;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use types::HumanDuration;
 use url::Url;
@@ -16,6 +16,8 @@ struct Wire {
     public_url: Option<Url>,
     #[serde(default)]
     dhcp: Option<DhcpWire>,
+    #[serde(default)]
+    dhcp6: Option<Dhcp6Wire>,
     #[serde(default)]
     tftp: Option<SocketAddr>,
     #[serde(default)]
@@ -35,17 +37,35 @@ struct DhcpWire {
     no_ipv6_router: bool,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Dhcp6Wire {
+    interface: String,
+    address: Ipv6Addr,
+    #[serde(default = "dhcp6_port")]
+    port: u16,
+    #[serde(default)]
+    advertise: bool,
+}
+
 /// Where the boot files are, by what Debian's packages and `cargo xtask maintenance-os` make of it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct BootWire {
     loaders: PathBuf,
+    shim: PathBuf,
+    grub: PathBuf,
     maintenance_os: PathBuf,
 }
 
 impl Default for BootWire {
     fn default() -> Self {
-        Self { loaders: "/usr/lib/ipxe".into(), maintenance_os: "/usr/share/slipway/boot".into() }
+        Self {
+            loaders: "/usr/lib/ipxe".into(),
+            shim: "/usr/lib/shim/shimx64.efi.signed".into(),
+            grub: "/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed".into(),
+            maintenance_os: "/usr/share/slipway/boot".into(),
+        }
     }
 }
 
@@ -67,6 +87,11 @@ fn dhcp_port() -> u16 {
     67
 }
 
+/// The well-known port of DHCPv6 servers (RFC 8415 §7.2).
+fn dhcp6_port() -> u16 {
+    547
+}
+
 /// What the server runs with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -78,10 +103,16 @@ pub struct Config {
     pub public_url: Url,
     /// The DHCP service, when there is one.
     pub dhcp: Option<DhcpConfig>,
+    /// The DHCPv6 service, when there is one.
+    pub dhcp6: Option<Dhcp6Config>,
     /// Where TFTP is answered, when it is.
     pub tftp: Option<SocketAddr>,
     /// The folder of `undionly.kpxe`, `snponly.efi` and `ipxe.efi`.
     pub loaders: PathBuf,
+    /// The signed shim, where there is one.
+    pub shim: PathBuf,
+    /// The signed GRUB for network boot, where there is one.
+    pub grub: PathBuf,
     /// The folder of the maintenance OS's `vmlinuz` and `initrd.zst`.
     pub maintenance_os: PathBuf,
     /// Runs at work at the same time.
@@ -101,6 +132,19 @@ pub struct DhcpConfig {
     pub port: u16,
     /// The network has no IPv6 router, and machines that look for one are told so: iPXE boots 16 s sooner.
     pub no_ipv6_router: bool,
+}
+
+/// The DHCPv6 service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dhcp6Config {
+    /// The network interface that it serves.
+    pub interface: String,
+    /// The server's own address on that network, where boot files come from; not a link-local one.
+    pub address: Ipv6Addr,
+    /// Port; 547 but in tests.
+    pub port: u16,
+    /// The network has no IPv6 router, and machines that look for one are told that addresses come by DHCPv6.
+    pub advertise: bool,
 }
 
 /// A configuration cannot be used.
@@ -140,6 +184,18 @@ pub enum ConfigError {
         /// What was given.
         lease: HumanDuration,
     },
+    /// Machines could not name the address in a URL.
+    #[error("dhcp6.address is {address}: machines need an address that is not link-local")]
+    LinkLocal {
+        /// What was given.
+        address: Ipv6Addr,
+    },
+    /// One says that there is no router, the other speaks as one.
+    #[error("dhcp.no_ipv6_router and dhcp6.advertise cannot both be true on {interface}")]
+    TwoAdvertisements {
+        /// The interface.
+        interface: String,
+    },
     /// Nothing could ever run.
     #[error("engine.slots is 0; use 1 or more")]
     NoSlots,
@@ -165,10 +221,11 @@ impl TryFrom<Wire> for Config {
     type Error = ConfigError;
 
     fn try_from(wire: Wire) -> Result<Self, ConfigError> {
-        let Wire { data, listen, public_url, dhcp, tftp, boot, engine } = wire;
-        let public_url = match (public_url, &dhcp) {
+        let Wire { data, listen, public_url, dhcp, dhcp6, tftp, boot, engine } = wire;
+        check_dhcp6(dhcp.as_ref(), dhcp6.as_ref())?;
+        let public_url = match (public_url, address_of(dhcp.as_ref(), dhcp6.as_ref())) {
             (Some(url), _) => url,
-            (None, Some(dhcp)) => http_url(SocketAddr::from((dhcp.address, listen.port()))),
+            (None, Some(address)) => http_url(SocketAddr::from((address, listen.port()))),
             (None, None) if !listen.ip().is_unspecified() => http_url(listen),
             (None, None) => return Err(ConfigError::NoPublicUrl { listen }),
         };
@@ -191,12 +248,38 @@ impl TryFrom<Wire> for Config {
                 port,
                 no_ipv6_router,
             }),
+            dhcp6: dhcp6.map(|Dhcp6Wire { interface, address, port, advertise }| Dhcp6Config {
+                interface,
+                address,
+                port,
+                advertise,
+            }),
             tftp,
             loaders: boot.loaders,
+            shim: boot.shim,
+            grub: boot.grub,
             maintenance_os: boot.maintenance_os,
             engine_slots: engine.slots,
             engine_lease: engine.lease,
         })
+    }
+}
+
+/// Our address on the boot network; of two, the one by IPv4.
+fn address_of(dhcp: Option<&DhcpWire>, dhcp6: Option<&Dhcp6Wire>) -> Option<IpAddr> {
+    dhcp.map(|dhcp| dhcp.address.into()).or(dhcp6.map(|dhcp6| dhcp6.address.into()))
+}
+
+fn check_dhcp6(dhcp: Option<&DhcpWire>, dhcp6: Option<&Dhcp6Wire>) -> Result<(), ConfigError> {
+    let Some(dhcp6) = dhcp6 else { return Ok(()) };
+    if dhcp6.address.is_unicast_link_local() || dhcp6.address.is_unspecified() {
+        return Err(ConfigError::LinkLocal { address: dhcp6.address });
+    }
+    match dhcp {
+        Some(dhcp) if dhcp.no_ipv6_router && dhcp6.advertise && dhcp.interface == dhcp6.interface => {
+            Err(ConfigError::TwoAdvertisements { interface: dhcp6.interface.clone() })
+        }
+        _ => Ok(()),
     }
 }
 
@@ -221,6 +304,14 @@ mod tests {
     }
 
     #[test]
+    fn server_without_ipv4_is_reached_on_its_ipv6_address() {
+        let text = "data: /d\nlisten: '[::]:8080'\ndhcp6: {interface: br0, address: 'fd00:77::1'}\n";
+        let config = parse(text).unwrap();
+        assert_eq!(config.public_url.as_str(), "http://[fd00:77::1]:8080/");
+        assert_eq!(config.dhcp6.unwrap().port, 547);
+    }
+
+    #[test]
     fn wrong_configurations_say_what_is_wrong_and_where() {
         for (text, expected) in [
             ("data: /d\nlisten: 0.0.0.0:8080\n", "public_url is missing"),
@@ -228,6 +319,12 @@ mod tests {
             ("data: /d\nlisten: 10.0.0.1:80\nengine: {lease: 1s}\n", "engine.lease is 1s"),
             ("data: /d\nlisten: 10.0.0.1:80\nengine: {slots: 0}\n", "engine.slots is 0"),
             ("data: /d\nlisten: 10.0.0.1:80\nlistne: x\n", "listne"),
+            ("data: /d\nlisten: '[::]:80'\ndhcp6: {interface: br0, address: 'fe80::1'}\n", "not link-local"),
+            (
+                "data: /d\nlisten: '[::]:80'\ndhcp: {interface: br0, address: 10.0.0.1, no_ipv6_router: true}\n\
+                 dhcp6: {interface: br0, address: 'fd00::1', advertise: true}\n",
+                "cannot both be true on br0",
+            ),
             ("data: /d\n", "listen"),
         ] {
             let error = parse(text).unwrap_err();

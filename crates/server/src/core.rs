@@ -6,12 +6,13 @@ use crate::boot_backend::StoredBoot;
 use crate::clock::{SteadyClock, SystemChance};
 use crate::config::Config;
 use crate::server::StartError;
-use crate::site::Site;
+use crate::site::{BootPaths, Site};
 use api::App;
 use artifact::ImageFolder;
 use axum::Router;
 use bmc::{BmcPool, Connect, Limits};
 use jiff::SignedDuration;
+use lifecycle::LoaderFiles;
 use netboot::Netboot;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -24,6 +25,10 @@ use url::Url;
 use workflow::ports::{Chance, Clock, RunStore};
 use workflow::{Engine, EngineOptions};
 
+/// The shim's name among the boot files.
+const SHIM_NAME: &str = "shimx64.efi";
+/// The name that the shim asks for.
+const GRUB_NAME: &str = "grubx64.efi";
 /// The largest image that may be uploaded: a disk of 1 TiB, unpacked.
 const IMAGE_LIMIT_BYTES: u64 = 1 << 40;
 
@@ -73,8 +78,8 @@ impl Core {
         let images = ImageFolder::open(&images_path)
             .map_err(|source| StartError::Folder { path: images_path, source: io::Error::other(source) })?;
         let server_address = config.dhcp.as_ref().map_or_else(|| ipv4(config.listen), |dhcp| dhcp.address);
-        let folders = [config.loaders.clone(), config.maintenance_os.clone()];
-        let site = Arc::new(Site::load(store.clone(), server_address, folders).await?);
+        let server_ipv6 = config.dhcp6.as_ref().map(|dhcp6| dhcp6.address);
+        let site = Arc::new(Site::load(store.clone(), server_address, server_ipv6, boot_paths(config)).await?);
         Ok(Self { store, site, images: Arc::new(images), clock, chance, bmcs })
     }
 
@@ -94,7 +99,11 @@ impl Core {
         let backend = StoredBoot { store, site, clock };
         let clock = Arc::clone(&self.clock);
         let clock = netboot::Clock::new(move || clock.now());
-        let config = netboot::Config { http_port, clock, ..netboot::Config::default() };
+        let loaders = LoaderFiles {
+            shim_x64: self.site.files().find(SHIM_NAME).is_some().then(|| SHIM_NAME.to_owned()),
+            ..LoaderFiles::default()
+        };
+        let config = netboot::Config { http_port, loaders, clock, ..netboot::Config::default() };
         Ok(Netboot::start(Arc::new(backend), config).await?)
     }
 
@@ -135,6 +144,16 @@ impl Core {
         let (clock, chance) = (Arc::clone(&self.clock), Arc::clone(&self.chance));
         let engine = Engine::new(Arc::new(wrap(self.store.clone())), Arc::clone(&catalogue), clock, chance, options);
         (engine, catalogue)
+    }
+}
+
+/// Without GRUB beside it the shim would lead nowhere.
+fn boot_paths(config: &Config) -> BootPaths {
+    let signed = config.shim.is_file() && config.grub.is_file();
+    let files = vec![(SHIM_NAME, config.shim.clone()), (GRUB_NAME, config.grub.clone())];
+    BootPaths {
+        folders: [config.loaders.clone(), config.maintenance_os.clone()],
+        files: if signed { files } else { Vec::new() },
     }
 }
 

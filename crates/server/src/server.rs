@@ -6,7 +6,7 @@ use crate::core::{Core, Surroundings};
 use crate::first_start::first_token;
 use crate::http::{self, Patience};
 use crate::site::SiteError;
-use netboot::{BackendError, DhcpListener, ListenDhcp, SolicitationListener, TftpListener};
+use netboot::{BackendError, Dhcp6Listener, DhcpListener, ListenDhcp, ListenDhcp6, SolicitationListener, TftpListener};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -106,6 +106,18 @@ impl Server {
             let listener = listener.map_err(listening("router solicitations", &dhcp.interface))?;
             let (netboot, stop) = (netboot.clone(), stop.clone());
             tasks.spawn(async move { netboot.serve_solicitations(listener, stop).await });
+        }
+        if let Some(dhcp6) = &config.dhcp6 {
+            let listen = ListenDhcp6 { port: dhcp6.port, ..ListenDhcp6::on(&dhcp6.interface, dhcp6.address) };
+            let listener = Dhcp6Listener::bind(listen).map_err(listening("DHCPv6", &dhcp6.interface))?;
+            let (netboot, stop) = (netboot.clone(), stop.clone());
+            tasks.spawn(async move { netboot.serve_dhcp6(listener, stop).await });
+        }
+        if let Some(dhcp6) = config.dhcp6.as_ref().filter(|dhcp6| dhcp6.advertise) {
+            let listener = SolicitationListener::bind(&dhcp6.interface);
+            let listener = listener.map_err(listening("router solicitations", &dhcp6.interface))?;
+            let (netboot, stop) = (netboot.clone(), stop.clone());
+            tasks.spawn(async move { netboot.advertise_dhcp6(listener, stop).await });
         }
         let mut tftp = None;
         if let Some(address) = config.tftp {

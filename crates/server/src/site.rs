@@ -3,9 +3,9 @@
 //! A change of an object is in the history, and every entry of the history wakes the follower here, so what is
 //! served is never older than the time it takes to read the objects once.
 
-use dhcp::Subnet;
-use netboot::{BootFiles, FolderError};
-use std::net::Ipv4Addr;
+use dhcp::{Subnet, v6};
+use netboot::{BootFiles, FileSource, FolderError};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -23,11 +23,22 @@ const HISTORY_PAGE: usize = 1000;
 /// Pause before the site is read again when it could not be read.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Where boot files are on disk.
+#[derive(Debug, Clone)]
+pub(crate) struct BootPaths {
+    /// Whose plain files are all offered.
+    pub(crate) folders: [PathBuf; 2],
+    /// Files that are offered under names of ours, where they exist.
+    pub(crate) files: Vec<(&'static str, PathBuf)>,
+}
+
 /// The site as the boot path sees it.
 pub(crate) struct Site {
     store: Store,
     server: Ipv4Addr,
-    folders: [PathBuf; 2],
+    /// Our own address towards the IPv6 boot networks, where there are any.
+    server_ipv6: Option<Ipv6Addr>,
+    paths: BootPaths,
     /// The history's last entry before it was read first.
     read_at: u64,
     view: RwLock<View>,
@@ -36,16 +47,29 @@ pub(crate) struct Site {
 #[derive(Clone)]
 struct View {
     subnets: Arc<[Subnet]>,
+    ipv6_subnets: Arc<[v6::Subnet]>,
     files: Arc<BootFiles>,
 }
 
 impl Site {
-    /// Reads the site. `server` is our own address towards the boot networks.
-    pub(crate) async fn load(store: Store, server: Ipv4Addr, folders: [PathBuf; 2]) -> Result<Self, SiteError> {
+    /// Reads the site. `server` is our own address towards the boot networks, and `server_ipv6` towards those of IPv6.
+    pub(crate) async fn load(
+        store: Store,
+        server: Ipv4Addr,
+        server_ipv6: Option<Ipv6Addr>,
+        paths: BootPaths,
+    ) -> Result<Self, SiteError> {
         let read_at = *store.last_seq().borrow();
-        let subnets = read_subnets(&store, server).await?;
-        let files = Arc::new(read_files(&folders)?);
-        Ok(Self { store, server, folders, read_at, view: RwLock::new(View { subnets, files }) })
+        let (subnets, ipv6_subnets) = read_subnets(&store, server, server_ipv6).await?;
+        let files = Arc::new(read_files(&paths)?);
+        let view = RwLock::new(View { subnets, ipv6_subnets, files });
+        Ok(Self { store, server, server_ipv6, paths, read_at, view })
+    }
+
+    /// The subnets with an IPv6 side as they are now; `None` where IPv6 is not served.
+    pub(crate) fn ipv6_subnets(&self) -> Option<Arc<[v6::Subnet]>> {
+        self.server_ipv6?;
+        Some(Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner).ipv6_subnets))
     }
 
     /// The subnets as they are now.
@@ -112,9 +136,9 @@ impl Site {
     }
 
     async fn reload(&self) -> Result<(), SiteError> {
-        let subnets = read_subnets(&self.store, self.server).await?;
-        let files = Arc::new(read_files(&self.folders)?);
-        *self.view.write().unwrap_or_else(PoisonError::into_inner) = View { subnets, files };
+        let (subnets, ipv6_subnets) = read_subnets(&self.store, self.server, self.server_ipv6).await?;
+        let files = Arc::new(read_files(&self.paths)?);
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = View { subnets, ipv6_subnets, files };
         Ok(())
     }
 }
@@ -128,19 +152,27 @@ pub(crate) enum SiteError {
     Files(#[from] FolderError),
 }
 
-fn read_files(folders: &[PathBuf]) -> Result<BootFiles, FolderError> {
+fn read_files(paths: &BootPaths) -> Result<BootFiles, FolderError> {
     let mut files = BootFiles::default();
-    for folder in folders {
+    for folder in &paths.folders {
         files.insert_folder("", folder)?;
+    }
+    for (name, path) in paths.files.iter().filter(|(_, path)| path.is_file()) {
+        files.insert(name, FileSource::Path(path.clone())).expect("our own names can be asked for");
     }
     Ok(files)
 }
 
-async fn read_subnets(store: &Store, server: Ipv4Addr) -> Result<Arc<[Subnet]>, StoreError> {
+type BothSides = (Arc<[Subnet]>, Arc<[v6::Subnet]>);
+
+async fn read_subnets(store: &Store, server: Ipv4Addr, server_ipv6: Option<Ipv6Addr>) -> Result<BothSides, StoreError> {
     let reservations: Vec<_> = all::<Reservations>(store).await?.into_iter().map(|object| object.spec).collect();
     let subnets = all::<Subnets>(store).await?;
+    let ipv6_side =
+        |object: &Object<SubnetSpec, _>| v6::Subnet::of(object.name.clone(), &object.spec, server_ipv6?, &reservations);
+    let ipv6_subnets = subnets.iter().filter_map(ipv6_side).collect();
     let subnet = |object: Object<SubnetSpec, _>| Subnet::new(object.name, object.spec, server, &reservations);
-    Ok(subnets.into_iter().map(subnet).collect())
+    Ok((subnets.into_iter().map(subnet).collect(), ipv6_subnets))
 }
 
 async fn all<K: ObjectKind>(store: &Store) -> Result<Vec<Object<K::Spec, K::Status>>, StoreError> {
