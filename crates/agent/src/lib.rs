@@ -18,6 +18,7 @@ pub mod power;
 pub mod run;
 pub mod server;
 pub mod task;
+pub mod wipe;
 
 /// What this agent says it is.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -5,7 +5,7 @@ use crate::host::Host;
 use crate::journal::Journal;
 use crate::server::{Asked, Server};
 use crate::task::{Done, Stop, TaskContext, result_of};
-use crate::{health, image, inventory, platform};
+use crate::{health, image, inventory, platform, wipe};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -111,6 +111,7 @@ impl<'a> Agent<'a> {
         match work {
             Work::HealthCheck(limits) => health::check(self.host, &self.config.server, limits, context),
             Work::WriteImage(order) => image::write(self.host, order, context),
+            Work::Wipe(order) => wipe::wipe(self.host, order, context),
             Work::Configure(setup) => platform::configure(self.host, setup, &self.program, context),
         }
     }
@@ -120,6 +121,7 @@ fn name_of(work: &Work) -> &'static str {
     match work {
         Work::HealthCheck(_) => "health check",
         Work::WriteImage(_) => "writing an image",
+        Work::Wipe(_) => "emptying disks",
         Work::Configure(_) => "setting up the installed system",
     }
 }

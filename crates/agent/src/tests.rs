@@ -1,18 +1,24 @@
 //! The whole agent on a folder that looks like a machine, against a simulated server.
 
-mod simulated_server;
+pub(crate) mod simulated_server;
 
 use crate::call_home::{UNIT_LINK, call_home};
+use crate::clock::Clock as _;
 use crate::clock::tests::TestClock;
 use crate::host::tests::FakeMachine;
 use crate::journal::Journal;
 use crate::run::Agent;
+use crate::server::Timeouts;
+use artifact::cpio;
 use simulated_server::{SimulatedServer, State};
+use std::cell::Cell;
+use std::collections::VecDeque;
 use std::fs;
 use std::io::Cursor;
 use std::process::Command;
+use std::time::Duration;
 use types::agent::{
-    AgentConfig, CALL_HOME_PATH, CallHomeConfig, HealthLimits, TaskOrder, TaskResult, Work, WriteImage,
+    AgentConfig, CALL_HOME_PATH, CONFIG_PATH, CallHomeConfig, HealthLimits, TaskOrder, TaskResult, Work, WriteImage,
 };
 use types::disk::{DiskProtection, DiskSelector};
 use types::image::ImageFormat;
@@ -24,11 +30,26 @@ const DISK_BYTES: usize = 48 * MIB;
 struct Rig {
     machine: FakeMachine,
     server: SimulatedServer,
+    timeouts: Timeouts,
+    /// How long the last boot took by its own clock.
+    passed: Cell<Duration>,
 }
 
 impl Rig {
     fn new() -> Self {
-        Self { machine: FakeMachine::new().disk("vda", DISK_BYTES as u64, "d-1"), server: SimulatedServer::start() }
+        Self {
+            machine: FakeMachine::new().disk("vda", DISK_BYTES as u64, "d-1"),
+            server: SimulatedServer::start(),
+            timeouts: Timeouts::default(),
+            passed: Cell::default(),
+        }
+    }
+
+    /// One whose agent does not wait long for anything, for servers that say nothing.
+    fn impatient() -> Self {
+        let short = Duration::from_millis(300);
+        let timeouts = Timeouts { call: short, report: short, poll: short, stall: short };
+        Self { timeouts, ..Self::new() }
     }
 
     /// Boots the maintenance OS and lets the agent ask for work `times` times.
@@ -40,9 +61,11 @@ impl Rig {
         };
         let (clock, journal) = (TestClock::default(), Journal::default());
         let mut agent = Agent::new(&self.machine.host, &config, "/bin/true".into(), &clock, &journal);
+        agent.server.timeouts = self.timeouts;
         for _ in 0..times {
             agent.work_once().ok();
         }
+        self.passed.set(clock.now());
     }
 
     fn order(&self, task: u8, work: Work) {
@@ -302,6 +325,179 @@ fn an_image_without_a_partition_table_cannot_grow_and_does_not_stay() {
     rig.boot_and_work(1);
     assert_failed(&rig.result(), ErrorClass::Configuration, "no intact GUID partition table");
     assert!(!rig.disk_boots());
+}
+
+#[test]
+fn a_server_that_is_away_for_a_minute_does_not_stop_the_write() {
+    let rig = Rig::new();
+    let disk = disk_image();
+    rig.order_image(1, &packed(&disk), |_| ());
+    rig.server.state().break_image_after = [400_000].into();
+    // One connection is the progress report's, the next the image's.
+    rig.server.state().break_image_by_going_away = 24;
+    rig.boot_and_work(1);
+    assert_done(&rig.result(), How::Changed);
+    assert!(rig.passed.get() > Duration::from_secs(60), "{:?}", rig.passed);
+    assert_eq!(ranges(&rig.server.state()), [None, Some("bytes=400000-".to_owned())]);
+    assert!(rig.disk()[MIB..15 * MIB] == disk[MIB..15 * MIB]);
+}
+
+#[test]
+fn a_server_that_sends_nothing_any_more_is_asked_again() {
+    let rig = Rig::impatient();
+    rig.order_image(1, &packed(&disk_image()), |_| ());
+    rig.server.state().stalls = 2;
+    rig.boot_and_work(1);
+    assert_done(&rig.result(), How::Changed);
+    assert_eq!(rig.server.state().seen_at("/images/debian").len(), 3);
+}
+
+#[test]
+fn an_image_that_goes_away_midway_fails_and_does_not_boot() {
+    for (status, says) in [(404, "the server has no image sha256:"), (410, "has no image"), (451, "(status 451)")] {
+        let rig = Rig::new();
+        rig.order_image(1, &packed(&disk_image()), |_| ());
+        rig.server.state().break_image_after = [400_000].into();
+        rig.server.state().status_after_break = Some(status);
+        rig.boot_and_work(1);
+        assert_failed(&rig.result(), ErrorClass::Configuration, says);
+        assert!(!rig.disk_boots());
+    }
+}
+
+#[test]
+fn a_redirect_is_not_followed() {
+    let rig = Rig::new();
+    let before = rig.disk();
+    rig.order_image(1, &packed(&disk_image()), |_| ());
+    rig.server.state().location = Some(format!("{}images/debian", rig.server.url));
+    rig.server.state().answer("/images/debian", &[302; 50]);
+    rig.boot_and_work(1);
+    assert_failed(&rig.result(), ErrorClass::Configuration, "the server redirects (status 302)");
+    assert_eq!(rig.server.state().seen_at("/images/debian").len(), 1);
+    assert!(rig.disk() == before);
+}
+
+#[test]
+fn an_image_that_cannot_be_right_is_refused_before_the_disk_is_touched() {
+    let qcow2 = [b"QFI\xfb\0\0\0\x03".as_slice(), &[0; 600]].concat();
+    let cases: [(&[u8], ImageFormat, u64, &str); 5] = [
+        (
+            &packed(&disk_image()),
+            ImageFormat::RawZst,
+            DISK_BYTES as u64 + 1,
+            "too small for an image of 50331649 bytes",
+        ),
+        (&packed(&disk_image()), ImageFormat::Raw, 16 << 20, "declared raw, but it is a Zstandard stream"),
+        (&qcow2, ImageFormat::Raw, 16 << 20, "declared raw, but it is a qcow2 image"),
+        (&[7; 5000], ImageFormat::RawGz, 16 << 20, "declared raw-gz, but it does not begin like one"),
+        (&qcow2, ImageFormat::Qcow2, 16 << 20, "the qcow2 header is not one of version 2 or 3"),
+    ];
+    for (file, format, disk_size_bytes, says) in cases {
+        let rig = Rig::new();
+        let before = rig.disk();
+        rig.order_image(1, file, |order| {
+            order.format = format;
+            order.disk_size_bytes = disk_size_bytes;
+        });
+        rig.boot_and_work(1);
+        let TaskResult::Failed { reason, .. } = rig.result() else { panic!("{:?}", rig.result()) };
+        assert!(reason.contains(says), "{reason}");
+        assert!(rig.disk() == before, "{reason}");
+    }
+}
+
+#[test]
+fn an_image_that_unpacks_to_more_than_it_says_ends_early() {
+    let rig = Rig::new();
+    let bomb = packed(&vec![0; 256 * MIB]);
+    rig.order_image(1, &bomb, |_| ());
+    rig.boot_and_work(1);
+    assert_failed(&rig.result(), ErrorClass::Configuration, "unpacks to more than the declared 16777216 bytes");
+    assert!(!rig.disk_boots());
+}
+
+#[test]
+fn a_truncated_image_never_boots() {
+    let rig = Rig::new();
+    let file = packed(&disk_image());
+    // Declared, tag and all, as if it were whole.
+    rig.order_image(1, &file[..file.len() / 2], |_| ());
+    rig.boot_and_work(1);
+    assert_failed(&rig.result(), ErrorClass::Configuration, "breaks off");
+    assert!(!rig.disk_boots());
+}
+
+#[test]
+fn a_qcow2_image_is_read_by_ranges_and_goes_on_where_it_broke() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("disk"), disk_image()).unwrap();
+    let convert = ["convert", "-f", "raw", "-O", "qcow2", "-c", "disk", "image"];
+    assert!(Command::new("qemu-img").args(convert).current_dir(folder.path()).status().unwrap().success());
+    let rig = Rig::new();
+    rig.order_image(1, &fs::read(folder.path().join("image")).unwrap(), |order| order.format = ImageFormat::Qcow2);
+    rig.server.state().break_image_after = [300_000].into();
+    rig.boot_and_work(1);
+    assert_done(&rig.result(), How::Changed);
+    assert!(rig.disk()[MIB..15 * MIB] == disk_image()[MIB..15 * MIB]);
+}
+
+#[test]
+fn an_agent_whose_token_has_run_out_fetches_another_as_its_firmware_did() {
+    let rig = Rig::new();
+    let config = AgentConfig {
+        server: "http://192.0.2.1/".parse().unwrap(),
+        token: Secret::new("fresh"),
+        env: "other".parse().unwrap(),
+    };
+    let mut archive = cpio::Writer::new(Vec::new());
+    archive.file(CONFIG_PATH, 0o600, &serde_json::to_vec(&config).unwrap()).unwrap();
+    rig.server.state().config_archive = Some(archive.finish().unwrap());
+    rig.server.state().registration_token = Some("fresh".to_owned());
+    rig.boot_and_work(1);
+    let state = rig.server.state();
+    assert_eq!(state.registrations.len(), 1);
+    // Only the token is believed: the environment and the server stay what the firmware said.
+    assert_eq!(state.registrations[0].env, "discovery".parse().unwrap());
+    assert!(state.seen.iter().filter(|seen| seen.path.starts_with("/boot/")).all(|seen| seen.token.is_empty()));
+}
+
+#[test]
+fn an_agent_that_is_refused_a_new_token_goes_on_asking() {
+    let rig = Rig::new();
+    rig.server.state().answer("/register", &[401; 20]);
+    rig.server.state().answer("/agent.cpio", &[503, 404, 404]);
+    rig.server.state().bodies.insert("/agent.cpio", [b"no archive".to_vec(), vec![0; 100_000]].into());
+    rig.boot_and_work(1);
+    assert_eq!(rig.server.state().registrations.len(), 1);
+    assert!(rig.passed.get() < Duration::from_secs(20 * 19), "{:?}", rig.passed);
+}
+
+#[test]
+fn a_server_that_answers_with_nonsense_is_asked_again() {
+    let rig = Rig::impatient();
+    rig.order_image(1, &packed(&disk_image()), |_| ());
+    let huge = vec![b'['; 3 * MIB];
+    let nonsense = || VecDeque::from([b"<html>".to_vec(), huge.clone(), Vec::new(), b"{\"machine\": 7}".to_vec()]);
+    let mut state = rig.server.state();
+    state.bodies.insert("/register", nonsense());
+    state.bodies.insert("/tasks/next", nonsense());
+    state.bodies.insert("/progress", nonsense());
+    state.silences.insert("/register", 1);
+    state.silences.insert("/progress", 1);
+    state.silences.insert("/tasks/next", 1);
+    drop(state);
+    rig.boot_and_work(6);
+    assert_done(&rig.result(), How::Changed);
+}
+
+#[test]
+fn an_order_that_is_not_understood_is_answered() {
+    let rig = Rig::new();
+    let order = format!("{{\"id\": \"{}\", \"work\": {{\"use\": \"dance\"}}}}", id(1));
+    rig.server.state().bodies.insert("/tasks/next", [order.into_bytes()].into());
+    rig.boot_and_work(1);
+    assert_failed(&rig.result(), ErrorClass::Configuration, "does not understand the order: unknown variant `dance`");
 }
 
 #[test]

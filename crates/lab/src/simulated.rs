@@ -205,6 +205,7 @@ impl SimulatedMachine {
         match &order.work {
             Work::HealthCheck(limits) => self.check_health(limits),
             Work::WriteImage(image) => self.write_image(token, &image.path, image.digest).await,
+            Work::Wipe(_) => TaskResult::Done { how: How::Changed, outputs: json!({"disks": []}) },
             Work::Configure(setup) => {
                 let mut state = self.lock();
                 state.call_home.clone_from(&setup.call_home);

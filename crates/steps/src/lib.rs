@@ -18,6 +18,7 @@ mod register;
 mod release_bmc;
 mod restart;
 mod subject;
+mod wipe_disks;
 mod write_image;
 
 use async_trait::async_trait;
@@ -62,6 +63,7 @@ impl StepCatalogue {
         match step.uses.as_str() {
             "agent.configure" => readable::<configure_system::Arguments>(step),
             "agent.health_check" => readable::<health_check::Arguments>(step),
+            "agent.wipe" => readable::<wipe_disks::Arguments>(step),
             "agent.write_image" => readable::<write_image::Arguments>(step),
             "bios.configure" => readable::<configure_bios::Arguments>(step),
             "bmc.attach" | "bmc.release" | "boot.local" | "host.call_home" | "machine.register" => {
@@ -73,9 +75,10 @@ impl StepCatalogue {
     }
 
     /// Every step, by name.
-    pub const NAMES: [&str; 10] = [
+    pub const NAMES: [&str; 11] = [
         "agent.configure",
         "agent.health_check",
+        "agent.wipe",
         "agent.write_image",
         "bios.configure",
         "bmc.attach",
@@ -98,6 +101,7 @@ impl Catalogue for StepCatalogue {
         match uses {
             "agent.configure" => configure_system::look(self, cx).await,
             "agent.health_check" => health_check::look(self, cx).await,
+            "agent.wipe" => wipe_disks::look(self, cx).await,
             "agent.write_image" => write_image::look(self, cx).await,
             "bios.configure" => configure_bios::look(self, cx).await,
             "bmc.attach" => attach_bmc::look(self, cx).await,

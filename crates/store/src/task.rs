@@ -216,6 +216,7 @@ fn name_of(work: &Work) -> &'static str {
     match work {
         Work::HealthCheck(_) => "health_check",
         Work::WriteImage(_) => "write_image",
+        Work::Wipe(_) => "wipe",
         Work::Configure(_) => "configure",
     }
 }

@@ -81,6 +81,8 @@ pub enum Work {
     HealthCheck(HealthLimits),
     /// Write an image onto a disk.
     WriteImage(WriteImage),
+    /// Empty disks, and prove it.
+    Wipe(WipeDisks),
     /// Put names, users and files into the installed system.
     Configure(PlatformSetup),
 }

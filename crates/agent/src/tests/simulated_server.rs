@@ -31,8 +31,26 @@ pub(crate) struct State {
     pub(crate) image_tag: Option<Digest>,
     /// Each connection for the image breaks after so many bytes.
     pub(crate) break_image_after: VecDeque<usize>,
+    /// With the first of them goes the server, for so many connections.
+    pub(crate) break_image_by_going_away: usize,
+    /// After the first of them the image's path answers so.
+    pub(crate) status_after_break: Option<u16>,
     /// The image becomes another when a connection for it has broken.
     pub(crate) image_after_break: Option<Vec<u8>>,
+    /// So many connections are closed before anything is said on them.
+    pub(crate) away_for: usize,
+    /// Answers in the place of the right ones, by what the path ends with: garbage, usually.
+    pub(crate) bodies: HashMap<&'static str, VecDeque<Vec<u8>>>,
+    /// Requests that get no answer, and whose connection stays open, by what the path ends with.
+    pub(crate) silences: HashMap<&'static str, usize>,
+    /// How many connections for the image stop sending in the middle and stay open.
+    pub(crate) stalls: usize,
+    /// Where redirects lead.
+    pub(crate) location: Option<String>,
+    /// What `agent.cpio` holds now, if there is one.
+    pub(crate) config_archive: Option<Vec<u8>>,
+    /// The registration token that is good; by default the first one.
+    pub(crate) registration_token: Option<String>,
     /// Statuses to answer with, by what the path ends with.
     pub(crate) statuses: HashMap<&'static str, VecDeque<u16>>,
     pub(crate) cancelled: bool,
@@ -89,10 +107,11 @@ struct Answer {
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
     break_after: Option<usize>,
+    stalls: bool,
 }
 
 fn status(status: u16) -> Answer {
-    Answer { status, headers: Vec::new(), body: Vec::new(), break_after: None }
+    Answer { status, headers: Vec::new(), body: Vec::new(), break_after: None, stalls: false }
 }
 
 fn json(body: &impl serde::Serialize) -> Answer {
@@ -125,17 +144,50 @@ fn serve_one(connection: &TcpStream, state: &Mutex<State>) -> io::Result<()> {
         range: header("range"),
         if_range: header("if-range"),
     };
-    let answer = answer(&mut state.lock().unwrap(), &seen, &body);
-    send(connection, &answer)
+    let answer = {
+        let mut state = state.lock().unwrap();
+        if state.away_for > 0 {
+            state.away_for -= 1;
+            return Ok(());
+        }
+        answer(&mut state, &seen, &body)
+    };
+    match answer {
+        Some(answer) => send(connection, &answer),
+        None => wait_for_end(connection),
+    }
 }
 
-fn answer(state: &mut State, seen: &Seen, body: &[u8]) -> Answer {
+/// The connection stays open until the other side has had enough.
+fn wait_for_end(mut connection: &TcpStream) -> io::Result<()> {
+    io::copy(&mut connection, &mut io::sink()).map(drop)
+}
+
+/// None to say nothing.
+fn answer(state: &mut State, seen: &Seen, body: &[u8]) -> Option<Answer> {
     state.seen.push(seen.clone());
+    let silence = state.silences.iter_mut().find(|(path, left)| seen.path.ends_with(**path) && **left > 0);
+    if let Some((_, left)) = silence {
+        *left -= 1;
+        return None;
+    }
     let told = state.statuses.iter_mut().find(|(path, _)| seen.path.ends_with(**path));
     if let Some(told) = told.and_then(|(_, statuses)| statuses.pop_front()) {
-        return status(told);
+        let headers = state.location.iter().map(|to| ("Location", to.clone())).collect();
+        return Some(Answer { headers, ..status(told) });
     }
+    let garbage = state.bodies.iter_mut().find(|(path, _)| seen.path.ends_with(**path));
+    if let Some(body) = garbage.and_then(|(_, bodies)| bodies.pop_front()) {
+        return Some(Answer { body, ..status(200) });
+    }
+    Some(reply(state, seen, body))
+}
+
+fn reply(state: &mut State, seen: &Seen, body: &[u8]) -> Answer {
     match seen.path.as_str() {
+        "/boot/52-54-00-00-00-01/agent.cpio" => {
+            return state.config_archive.clone().map_or(status(404), |body| Answer { body, ..status(200) });
+        }
         "/agent/v1/register" => return register(state, seen, body),
         "/agent/v1/call-home" if seen.token == "home" => {
             state.called_home.push(serde_json::from_slice(body).unwrap());
@@ -163,8 +215,8 @@ fn answer(state: &mut State, seen: &Seen, body: &[u8]) -> Answer {
 }
 
 fn register(state: &mut State, seen: &Seen, body: &[u8]) -> Answer {
-    if seen.token != "registration" {
-        return status(403);
+    if seen.token != state.registration_token.as_deref().unwrap_or("registration") {
+        return status(401);
     }
     state.registrations.push(serde_json::from_slice(body).unwrap());
     json(&Registered {
@@ -192,7 +244,14 @@ fn image(state: &mut State, seen: &Seen) -> Answer {
     if let Some(other) = state.image_after_break.take().filter(|_| break_after.is_some()) {
         state.image = other;
     }
-    Answer { status: if first.is_some() { 206 } else { 200 }, headers, body, break_after }
+    if break_after.is_some() {
+        state.away_for += std::mem::take(&mut state.break_image_by_going_away);
+        let status = state.status_after_break.take();
+        state.statuses.entry("/images/debian").or_default().extend(status);
+    }
+    let stalls = state.stalls > 0;
+    state.stalls = state.stalls.saturating_sub(1);
+    Answer { status: if first.is_some() { 206 } else { 200 }, headers, body, break_after, stalls }
 }
 
 fn send(mut connection: &TcpStream, answer: &Answer) -> io::Result<()> {
@@ -204,5 +263,9 @@ fn send(mut connection: &TcpStream, answer: &Answer) -> io::Result<()> {
         write!(connection, "{name}: {value}\r\n")?;
     }
     write!(connection, "\r\n")?;
+    if answer.stalls {
+        connection.write_all(&answer.body[..answer.body.len() / 2])?;
+        return wait_for_end(connection);
+    }
     connection.write_all(&answer.body[..answer.break_after.unwrap_or(usize::MAX).min(answer.body.len())])
 }
