@@ -15,8 +15,20 @@ const FLAGS: &str = r#"-C target-feature=+crt-static --cfg getrandom_backend="li
 
 /// Builds the agent if its sources changed, and gives its path.
 pub(crate) fn build() -> Result<PathBuf> {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-    let arguments = ["build", "--quiet", "--package", "slipway-agent", "--profile", "agent", "--target", TARGET];
-    command::show(Command::new(cargo).args(arguments).env("RUSTFLAGS", FLAGS).current_dir(place::root()))?;
+    build_target(&["--package", "slipway-agent"])?;
     Ok(place::target().join(TARGET).join("agent/slipway-agent"))
+}
+
+/// Builds an example of the agent's library exactly as the agent is built, and gives its path.
+pub(crate) fn build_example(name: &str) -> Result<PathBuf> {
+    build_target(&["--package", "agent", "--example", name])?;
+    Ok(place::target().join(TARGET).join("agent/examples").join(name))
+}
+
+fn build_target(target: &[&str]) -> Result<()> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let arguments = ["build", "--quiet", "--profile", "agent", "--target", TARGET];
+    let mut command = Command::new(cargo);
+    command.args(arguments).args(target).env("RUSTFLAGS", FLAGS).current_dir(place::root());
+    command::show(&mut command)
 }

@@ -7,6 +7,7 @@
 
 #![expect(dead_code, unused_imports, reason = "the measures that use it come one after the other")]
 
+mod image_write;
 mod machine;
 mod namespace;
 mod peer;
@@ -27,7 +28,7 @@ pub(crate) use report::Row;
 pub(crate) use samples::{interleaved, median};
 
 /// What there is to measure, in the report's order.
-const MEASURES: &[Measure] = &[];
+const MEASURES: &[Measure] = &[Measure { name: "image-write", title: "Image write", run: image_write::measure }];
 
 /// Something that can be measured.
 struct Measure {
