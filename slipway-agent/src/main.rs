@@ -1,6 +1,7 @@
 //! The program that runs on machines.
 //!
 //! In the maintenance OS: `slipway-agent [run] [CONFIG]`. In a system it installed: `slipway-agent call-home`.
+//! `slipway-agent dhcp6 PORT` prints an IPv6 address, its lifetime in seconds, and name servers.
 //! `slipway-agent inventory` prints what it would report. It logs to standard error, which is the console.
 
 use agent::call_home::call_home;
@@ -19,7 +20,8 @@ use types::chain;
 /// How long the maintenance OS waits for a configuration that may still be on its way, such as on a task medium.
 const CONFIG_INTERVAL: Duration = Duration::from_secs(5);
 
-const USAGE: &str = "usage: slipway-agent [run [CONFIG] | inventory | call-home | reboot | poweroff | --version]\n";
+const USAGE: &str =
+    "usage: slipway-agent [run [CONFIG] | inventory | call-home | dhcp6 PORT | reboot | poweroff | --version]\n";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         ["run", config] => run(&host, Path::new(config)),
         ["inventory"] => print_inventory(&host),
         ["call-home"] => call(&host),
+        ["dhcp6", interface] => ask_for_address(&host, interface),
         ["reboot"] => end(Then::Restart),
         ["poweroff"] => end(Then::Off),
         ["--version"] => print(&format!("slipway-agent {}\n", agent::VERSION)),
@@ -71,6 +74,20 @@ fn print(text: &str) -> ExitCode {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Prints what the init of the maintenance OS sets, on one line.
+fn ask_for_address(host: &Host, interface: &str) -> ExitCode {
+    match agent::dhcp6::acquire(host, interface) {
+        Ok(acquired) => {
+            let dns: String = acquired.dns.iter().map(|server| format!(" {server}")).collect();
+            print(&format!("{} {}{dns}\n", acquired.address, acquired.seconds))
+        }
+        Err(error) => {
+            Journal::default().warn(&format!("no IPv6 address on {interface}: {}", chain(&error)));
+            ExitCode::FAILURE
+        }
     }
 }
 

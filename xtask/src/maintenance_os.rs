@@ -34,6 +34,7 @@ const LOADER: &str = "ld-linux-x86-64.so.2";
 
 const INIT: &[u8] = include_bytes!("../recipes/maintenance-os/init");
 const LEASE_SCRIPT: &[u8] = include_bytes!("../recipes/maintenance-os/udhcpc.script");
+const IPV6_SCRIPT: &[u8] = include_bytes!("../recipes/maintenance-os/ipv6.script");
 const RECIPE: &[u8] = concat!(include_str!("maintenance_os.rs"), include_str!("kernel_modules.rs")).as_bytes();
 
 /// High enough to matter on the wire; unpacking takes as long at every level.
@@ -60,7 +61,7 @@ pub(crate) fn build() -> Result<MaintenanceOs> {
     let directory = place::target().join("boot");
     let built = MaintenanceOs { kernel: directory.join("vmlinuz"), initrd: directory.join("initrd.zst") };
     let mut inputs = fingerprint::Inputs::default();
-    inputs.add("recipe", RECIPE).add("init", INIT).add("lease script", LEASE_SCRIPT);
+    inputs.add("recipe", RECIPE).add("init", INIT).add("lease script", LEASE_SCRIPT).add("IPv6 script", IPV6_SCRIPT);
     inputs.add("agent", &agent).add("packages", system.versions.as_bytes());
     let fingerprint = inputs.fingerprint();
     let stamp = directory.join("fingerprint");
@@ -92,6 +93,7 @@ fn initramfs(tree: &Path, kernel: &str, agent: &[u8]) -> Result<Vec<u8>> {
     writer.device("dev/console", 0o600, 5, 1)?;
     writer.file("init", 0o755, INIT)?;
     writer.file("usr/share/udhcpc/default.script", 0o755, LEASE_SCRIPT)?;
+    writer.file("usr/share/udhcpc/ipv6.script", 0o755, IPV6_SCRIPT)?;
     writer.file("bin/busybox", 0o755, &fs::read(&busybox)?)?;
     for applet in crate::command::run(Command::new(&busybox).arg("--list"))?.lines() {
         if applet != "busybox" {

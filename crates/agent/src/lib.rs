@@ -7,6 +7,7 @@
 
 pub mod call_home;
 pub mod clock;
+pub mod dhcp6;
 pub mod disk;
 pub mod health;
 pub mod host;
