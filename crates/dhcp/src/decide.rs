@@ -196,7 +196,7 @@ fn offer(request: &Request, subnet: &Subnet, facts: &Facts, boot: Option<&BootFi
     let bound = facts
         .row
         .as_ref()
-        .is_some_and(|row| row.client() == facts.client && row.state == LeaseState::Bound && row.expires > now);
+        .is_some_and(|row| row.is_of(&facts.client) && row.state == LeaseState::Bound && row.expires > now);
     // A client that boots asks again and again: its firmware, its loader, its kernel. What it has stays bound.
     let held = || lease(request, facts, address, LeaseState::Offered, now, OFFER_HOLD);
     let change = (!bound).then(|| LeaseChange::Remember(held()));

@@ -39,7 +39,8 @@ impl Lease {
         Client { mac: self.mac, id: self.client_id.clone() }
     }
 
-    fn is_of(&self, client: &Client) -> bool {
+    /// Whether it is the lease of `client`.
+    pub(crate) fn is_of(&self, client: &Client) -> bool {
         match (&self.client_id, &client.id) {
             (None, None) => self.mac == client.mac,
             (own, id) => own == id,
