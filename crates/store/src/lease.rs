@@ -4,7 +4,7 @@ use crate::column::{from_word, nanos, parse, timestamp, to_json, word};
 use crate::{Store, StoreError};
 use dhcp::Lease;
 use serde_json::{Value, json};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use types::MachineId;
 use types::dhcp_option::HexBytes;
 
@@ -56,10 +56,12 @@ impl Store {
     }
 
     /// The address that one of the machine's cards was given last, whether or not it still has it.
-    pub async fn last_address(&self, machine: MachineId) -> Result<Option<Ipv4Addr>, StoreError> {
+    pub async fn last_address(&self, machine: MachineId) -> Result<Option<IpAddr>, StoreError> {
         let address: Option<String> = sqlx::query_scalar(
-            "SELECT l.address FROM dhcp_leases l JOIN machine_macs m ON m.mac = l.mac
-             WHERE m.machine = ?1 ORDER BY l.since DESC LIMIT 1",
+            "SELECT address FROM (
+                 SELECT mac, address, since FROM dhcp_leases UNION ALL SELECT mac, address, since FROM dhcp6_leases
+             ) JOIN machine_macs m USING (mac)
+             WHERE m.machine = ?1 ORDER BY since DESC LIMIT 1",
         )
         .bind(machine.to_string())
         .fetch_optional(self.reader())
