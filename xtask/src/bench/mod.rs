@@ -5,15 +5,20 @@
 //! and its peer in the same run, one after the other, several rounds, and says medians. This module knows nothing of
 //! what is measured.
 
-#![expect(dead_code, unused_imports, reason = "the measures that use it come one after the other")]
+#![expect(dead_code, reason = "the measures that use it come one after the other")]
 
+mod boot_script;
+mod dhcp;
+mod http;
 mod image_write;
+mod load;
 mod machine;
 mod namespace;
 mod peer;
 mod process;
 mod report;
 mod samples;
+mod tftp;
 
 use crate::{cargo, command, packages, place};
 use anyhow::{Result, bail, ensure};
@@ -28,7 +33,13 @@ pub(crate) use report::Row;
 pub(crate) use samples::{interleaved, median};
 
 /// What there is to measure, in the report's order.
-const MEASURES: &[Measure] = &[Measure { name: "image-write", title: "Image write", run: image_write::measure }];
+const MEASURES: &[Measure] = &[
+    Measure { name: "dhcp", title: "DHCP", run: dhcp::measure },
+    Measure { name: "tftp", title: "TFTP", run: tftp::measure },
+    Measure { name: "http", title: "HTTP", run: http::measure },
+    Measure { name: "boot-script", title: "Boot scripts under load", run: boot_script::measure },
+    Measure { name: "image-write", title: "Image write", run: image_write::measure },
+];
 
 /// Something that can be measured.
 struct Measure {
