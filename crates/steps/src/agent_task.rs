@@ -4,10 +4,11 @@ use crate::problem::StoreProblem;
 use crate::subject::Machine;
 use crate::{LOOK_UNWOKEN, StepCatalogue};
 use jiff::SignedDuration;
+use serde_json::{Value, json};
 use store::TaskState;
 use types::agent::{TaskOrder, TaskResult, Work};
 use types::event::kind;
-use types::{ErrorClass, TaskId};
+use types::{Digest, ErrorClass, How, TaskId};
 use workflow::{StepCx, StepError, StepOutcome, StepResult};
 
 /// An agent that is up asks for work all the time: one that has not taken its order by then is gone. While no
@@ -28,7 +29,7 @@ impl StepCatalogue {
             TaskState::Finished(TaskResult::Failed { class, reason, evidence }) => {
                 Err(StepError::Problem { class, reason, evidence })
             }
-            TaskState::Given if cx.now().duration_since(task.given.max(self.serves_since(cx))) > TAKES_UP_WITHIN => {
+            TaskState::Given if self.watched_since(cx, task.given) > TAKES_UP_WITHIN => {
                 Err(StepError::problem(ErrorClass::Timeout, "the agent does not take up its task"))
             }
             TaskState::Given => Ok(waits(cx, "the agent takes up its task")),
@@ -40,6 +41,31 @@ impl StepCatalogue {
             },
         }
     }
+}
+
+impl StepCatalogue {
+    /// As [`StepCatalogue::order`], for work that changes the machine's disks: what the agent that is still up has
+    /// done in this try of the stage is not ordered again, since nobody else can have undone it.
+    pub(crate) async fn order_once(&self, cx: &StepCx<'_>, machine: &Machine, work: Work) -> StepResult {
+        let circumstances = circumstances(cx, machine, &work);
+        let known = cx.run().outputs.get(&cx.run().step(cx.at()).uses);
+        if let Some(outputs) = known.filter(|outputs| outputs.get(DONE_IN) == Some(&circumstances)) {
+            return Ok(StepOutcome::Done { how: How::AlreadySo, outputs: outputs.clone() });
+        }
+        let mut outcome = self.order(cx, machine, work).await?;
+        if let StepOutcome::Done { outputs: Value::Object(outputs), .. } = &mut outcome {
+            outputs.insert(DONE_IN.to_owned(), circumstances);
+        }
+        Ok(outcome)
+    }
+}
+
+/// The output that says under which circumstances an order was carried out.
+const DONE_IN: &str = "done_in";
+
+fn circumstances(cx: &StepCx<'_>, machine: &Machine, work: &Work) -> Value {
+    let boot = machine.status.agent.as_ref().map(|agent| agent.boot_id);
+    json!({"stage": cx.stage_path(), "boot": boot, "work": Digest::of(json!(work).to_string().as_bytes())})
 }
 
 fn waits(cx: &StepCx<'_>, reason: &str) -> StepOutcome {

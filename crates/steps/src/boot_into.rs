@@ -1,7 +1,7 @@
 //! `boot.into`: the maintenance OS, or another environment with an agent, runs on the machine.
 
 use crate::problem::StoreProblem;
-use crate::restart::{self, Restarted};
+use crate::restart::Restarted;
 use crate::{LOOK_UNWOKEN, StepCatalogue};
 use bmc::{BootOverride, BootTarget};
 use serde::Deserialize;
@@ -25,7 +25,7 @@ pub(crate) async fn look(catalogue: &StepCatalogue, cx: &mut StepCx<'_>) -> Step
         wanted.or_problem("recording what the machine boots next")?;
     }
     let agent = machine.status.agent.as_ref().filter(|agent| agent.env == env);
-    if let Some(restart) = restart::on_record(cx)? {
+    if let Some(restart) = catalogue.restart_on_record(cx)? {
         if agent.is_some_and(|agent| Some(agent.boot_id) != restart.boot_before) {
             return Ok(StepOutcome::done(How::Changed));
         }

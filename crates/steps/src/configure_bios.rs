@@ -43,7 +43,7 @@ pub(crate) async fn look(catalogue: &StepCatalogue, cx: &mut StepCx<'_>) -> Step
     }
     let machine = catalogue.machine(cx).await?;
     let bmc = catalogue.bmc(&machine).await?;
-    let restart = restart::on_record(cx)?;
+    let restart = catalogue.restart_on_record(cx)?;
     let agent = machine.status.agent.as_ref();
     let agent_is_back =
         restart.as_ref().is_some_and(|restart| agent.is_some_and(|agent| Some(agent.boot_id) != restart.boot_before));

@@ -23,7 +23,7 @@ pub(crate) async fn look(catalogue: &StepCatalogue, cx: &mut StepCx<'_>) -> Step
     let Arguments { template } = cx.arguments()?;
     let machine = catalogue.machine(cx).await?;
     let setup = catalogue.render_setup(cx, &machine, &template).await?;
-    catalogue.order(cx, &machine, Work::Configure(setup)).await
+    catalogue.order_once(cx, &machine, Work::Configure(setup)).await
 }
 
 impl StepCatalogue {

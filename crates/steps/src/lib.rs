@@ -58,6 +58,13 @@ impl StepCatalogue {
         *self.first_look.get_or_init(|| cx.now())
     }
 
+    /// How much of the time since `since` this server was there to see what happened. What was recorded before, or
+    /// lies in the future of a clock that was set back, counts from its first look.
+    fn watched_since(&self, cx: &StepCx<'_>, since: Timestamp) -> SignedDuration {
+        let serves = self.serves_since(cx);
+        cx.now().duration_since(if since > cx.now() { serves } else { since.max(serves) })
+    }
+
     /// Whether a step exists and its arguments can be read: what a workflow is checked with before it is stored.
     pub fn check_step(step: &StepSpec) -> Result<(), String> {
         match step.uses.as_str() {

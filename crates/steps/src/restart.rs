@@ -65,22 +65,22 @@ pub(crate) enum Restarted {
     Unsure(StepOutcome),
 }
 
-/// The restart that the step has asked for and that may still bring about what it was for. A record that cannot
-/// be read is no leave to restart again.
-pub(crate) fn on_record(cx: &StepCx<'_>) -> Result<Option<Restart>, StepError> {
-    let Some(note) = cx.noted(NOTE) else { return Ok(None) };
-    let restart: Restart = serde_json::from_value(note.clone())
-        .map_err(|error| configuration(format!("the record of a restart cannot be read: {error}")))?;
-    let spent = restart.attempt != cx.attempt() && cx.now().duration_since(restart.asked) >= GRACE;
-    Ok((!spent).then_some(restart))
-}
-
 /// Takes the restart off the record: it did not bring about what it was for, and the next attempt restarts anew.
 pub(crate) async fn give_up(cx: &mut StepCx<'_>) -> Result<(), StepError> {
     cx.note(NOTE, serde_json::Value::Null).await
 }
 
 impl StepCatalogue {
+    /// The restart that the step has asked for and that may still bring about what it was for. A record that cannot
+    /// be read is no leave to restart again.
+    pub(crate) fn restart_on_record(&self, cx: &StepCx<'_>) -> Result<Option<Restart>, StepError> {
+        let Some(note) = cx.noted(NOTE) else { return Ok(None) };
+        let restart: Restart = serde_json::from_value(note.clone())
+            .map_err(|error| configuration(format!("the record of a restart cannot be read: {error}")))?;
+        let spent = restart.attempt != cx.attempt() && self.watched_since(cx, restart.asked) >= GRACE;
+        Ok((!spent).then_some(restart))
+    }
+
     /// Restarts the machine so that it boots `boot`, unless this attempt has done so already.
     pub(crate) async fn ensure_restarted(
         &self,
@@ -89,19 +89,23 @@ impl StepCatalogue {
         bmc: &dyn Bmc,
         boot: &BootOverride,
     ) -> Result<Restarted, StepError> {
-        if let Some(restart) = on_record(cx)? {
+        if let Some(restart) = self.restart_on_record(cx)? {
             if restart.done {
                 return Ok(Restarted::Yes);
             }
-            let grace = match self.find_trace(machine, bmc, &restart).await? {
+            let may_still_come = match self.find_trace(machine, bmc, &restart).await? {
                 Trace::Found => {
                     self.note_done(cx, restart).await?;
                     return Ok(Restarted::Yes);
                 }
-                Trace::NoneOnRecord => GRACE_WITH_RECORD,
-                Trace::None => GRACE,
+                // The BMC keeps its record whether or not a server is there to read it.
+                Trace::NoneOnRecord => {
+                    let elapsed = cx.now().duration_since(restart.asked);
+                    elapsed.max(self.watched_since(cx, restart.asked)) < GRACE_WITH_RECORD
+                }
+                Trace::None => self.watched_since(cx, restart.asked) < GRACE,
             };
-            if cx.now().duration_since(restart.asked) < grace {
+            if may_still_come {
                 let wait = cx.wait("a trace of the restart that was under way", &TRACES, LOOK_EVERY);
                 return Ok(Restarted::Unsure(wait));
             }

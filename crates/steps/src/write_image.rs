@@ -59,7 +59,7 @@ pub(crate) async fn look(catalogue: &StepCatalogue, cx: &mut StepCx<'_>) -> Step
         grow,
     };
     let machine = catalogue.machine(cx).await?;
-    catalogue.order(cx, &machine, Work::WriteImage(work)).await
+    catalogue.order_once(cx, &machine, Work::WriteImage(work)).await
 }
 
 fn image_param(cx: &StepCx<'_>) -> Result<Name, StepError> {

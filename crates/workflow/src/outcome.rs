@@ -133,6 +133,12 @@ impl StepCx<'_> {
         format!("{}#{}/{}/{}#{}", stage.name, stage.attempt, self.at.step, step.uses, step.attempts)
     }
 
+    /// A name for this try of the stage that no other run has.
+    pub fn stage_path(&self) -> String {
+        let stage = self.run().stage(self.at);
+        format!("{}/{}#{}", self.run().id, stage.name, stage.attempt)
+    }
+
     /// The step's arguments, as its own type.
     pub fn arguments<T: serde::de::DeserializeOwned>(&self) -> Result<T, StepError> {
         let with = Value::Object(self.run().step_spec(self.at).with.clone());

@@ -22,6 +22,17 @@ pub trait Catalogue: Send + Sync + 'static {
     async fn look(&self, uses: &str, cx: &mut StepCx<'_>) -> StepResult;
 }
 
+#[async_trait]
+impl<C: Catalogue> Catalogue for Arc<C> {
+    fn check(&self, step: &StepSpec) -> Result<(), String> {
+        (**self).check(step)
+    }
+
+    async fn look(&self, uses: &str, cx: &mut StepCx<'_>) -> StepResult {
+        (**self).look(uses, cx).await
+    }
+}
+
 /// The right to advance a run. A higher epoch voids all lower ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
