@@ -4,10 +4,11 @@ use crate::document::{Document, read};
 use wire::DocumentProblem;
 
 /// The files of the folder `content/`.
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
     ("content/bootenvs/builtin.yaml", include_str!("../../../content/bootenvs/builtin.yaml")),
     ("content/templates/platform-default.yaml", include_str!("../../../content/templates/platform-default.yaml")),
     ("content/workflows/default.yaml", include_str!("../../../content/workflows/default.yaml")),
+    ("content/workflows/inspect.yaml", include_str!("../../../content/workflows/inspect.yaml")),
 ];
 
 /// A file of this program cannot be read.
@@ -32,7 +33,9 @@ mod tests {
     fn the_built_in_objects_are_as_their_files_say() {
         let objects: Vec<String> =
             built_in().unwrap().iter().map(|object| format!("{} {}", object.kind(), object.name)).collect();
-        assert_eq!(objects, ["BootEnv discovery", "BootEnv local", "Template platform-default", "Workflow default"]);
+        let workflows = ["Workflow default", "Workflow inspect"];
+        let others = ["BootEnv discovery", "BootEnv local", "Template platform-default"];
+        assert_eq!(objects, [&others[..], &workflows[..]].concat());
     }
 
     #[test]
