@@ -4,21 +4,16 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use client::{Client, EventQuery};
-use lab::power::{BootPlan, BootSource, PowerBackend};
-use lab::redfish::{BmcOptions, BmcSimulator, Firmware as BmcFirmware};
-use lab::simulated::{SimulatedMachine, SimulatedSpec};
+use lab::power::{BootPlan, BootSource, PowerBackend as _};
+use lab::solo::{self, Solo};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader};
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
-use types::machine::Firmware;
-use types::{Digest, MacAddr, Secret};
-use uuid::Uuid;
-use wire::{ApplyFile, RunView};
+use types::Secret;
+use wire::RunView;
 use workflow::RunState;
 
 /// Far longer than any of it takes.
@@ -27,9 +22,6 @@ const LIMIT: Duration = Duration::from_secs(60);
 const KILLS: u64 = 20;
 /// Runs side by side: more only wait for each other on two cores.
 const SIDE_BY_SIDE: u64 = 4;
-/// What stands for a disk image.
-const IMAGE: &[u8] = b"the bytes of a disk";
-
 /// After one of these a run changes no more.
 const ENDED: [&str; 3] = ["run.succeeded", "run.failed", "run.cancelled"];
 
@@ -53,33 +45,6 @@ fn start_server(folder: &Path) -> (Server, Value) {
     (Server(child), serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}")))
 }
 
-fn free_address() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
-async fn declare_site(client: &Client, folder: &Path, bmc: &BmcSimulator, password: &Secret) {
-    let documents = [
-        json!({
-            "kind": "Subnet", "name": "rack", "cidr": "127.0.0.0/8", "unknown": "discover",
-            "discovery_workflow": "default",
-            "params": {"image": "disk", "bios_attributes": {"SriovGlobalEnable": "Enabled"}},
-        }),
-        json!({
-            "kind": "Image", "name": "disk", "format": "raw", "digest": Digest::of(IMAGE),
-            "disk_size_bytes": IMAGE.len(),
-        }),
-        json!({
-            "kind": "Bmc", "name": "m1-bmc", "url": bmc.url(), "username": "admin",
-            "password": password.expose(), "certificate": bmc.certificate_digest(),
-        }),
-    ];
-    let text = documents.iter().map(|document| format!("---\n{document}\n")).collect();
-    client.apply(vec![ApplyFile { file: "site.yaml".to_owned(), text }], false).await.unwrap();
-    let image = folder.join("disk.raw");
-    std::fs::write(&image, IMAGE).unwrap();
-    client.upload_image("disk", &image, |_| {}).await.unwrap();
-}
-
 /// The machine's only run, once it has ended. It outlives servers: the stream of events is resumed.
 async fn ended(client: &Client) -> RunView {
     let query = EventQuery { kind: Some("run.".to_owned()), after: Some(0), ..EventQuery::default() };
@@ -96,11 +61,8 @@ async fn ended(client: &Client) -> RunView {
 async fn kill_after(pause: Duration) -> Option<String> {
     let folder = TempDir::new().unwrap();
     let boot = folder.path().join("boot");
-    std::fs::create_dir(&boot).unwrap();
-    for name in ["vmlinuz", "initrd.zst"] {
-        std::fs::write(boot.join(name), name).unwrap();
-    }
-    let address = free_address();
+    solo::write_boot_files(&boot).unwrap();
+    let address = solo::free_address().unwrap();
     let config = json!({
         "data": folder.path().join("data"), "listen": address, "boot": {"loaders": boot, "maintenance_os": boot},
         "engine": {"lease": "10s"},
@@ -109,40 +71,18 @@ async fn kill_after(pause: Duration) -> Option<String> {
     let (server, announced) = start_server(folder.path());
     let token = Secret::new(announced["token"].as_str().unwrap());
     let client = Client::new(announced["url"].as_str().unwrap().parse().unwrap(), &token).unwrap();
-    let uuid = Uuid::from_u128(0x1001);
-    let spec = SimulatedSpec {
-        name: "m1".to_owned(),
-        mac: MacAddr([0x52, 0x54, 0, 0, 0, 1]),
-        uuid,
-        firmware: Firmware::Uefi,
-        server: format!("http://{address}/").parse().unwrap(),
-    };
-    let machine = SimulatedMachine::new(spec, reqwest::Client::new());
-    let password = Secret::new("bmc-password");
-    let bmc = BmcSimulator::start(BmcOptions {
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        name: "m1".to_owned(),
-        uuid,
-        serial: "m1".to_owned(),
-        model: "Simulated".to_owned(),
-        firmware: BmcFirmware::Uefi,
-        username: "admin".to_owned(),
-        password: password.clone(),
-        backend: Arc::clone(&machine) as Arc<dyn PowerBackend>,
-    })
-    .await
-    .unwrap();
-    declare_site(&client, folder.path(), &bmc, &password).await;
+    let solo = Solo::start(format!("http://{address}/").parse().unwrap()).await.unwrap();
+    solo.declare(&client, folder.path(), "default").await.unwrap();
     // The boot path reads a changed site within milliseconds, which is later than at once.
-    let script = format!("http://{address}/boot/52-54-00-00-00-01/script.ipxe");
+    let script = format!("http://{address}/boot/{}/script.ipxe", solo::MAC.dashed());
     while !reqwest::get(&script).await.unwrap().text().await.unwrap().contains("kernel ") {}
-    machine.power_on(BootPlan { source: BootSource::Network, cd: None }).await.unwrap();
+    solo.machine.power_on(BootPlan { source: BootSource::Network, cd: None }).await.unwrap();
     // The moment has come when the pause is over, or with the run's end.
     tokio::time::timeout(pause, ended(&client)).await.ok();
     drop(server);
     let (_server, _) = start_server(folder.path());
     let run = tokio::time::timeout(LIMIT, ended(&client)).await.ok();
-    let deeds = machine.deeds();
+    let deeds = solo.machine.deeds();
     let succeeded = run.as_ref().is_some_and(|run| run.state == RunState::Succeeded);
     let once = (deeds.power_ons, deeds.resets, deeds.images_written.len()) == (1, 2, 1);
     (!(succeeded && once)).then(|| format!("killed after {pause:?}: {deeds:?}, {run:#?}"))

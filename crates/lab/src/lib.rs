@@ -10,3 +10,4 @@ pub mod qemu;
 pub mod rack;
 pub mod redfish;
 pub mod simulated;
+pub mod solo;

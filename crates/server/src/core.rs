@@ -22,7 +22,7 @@ use steps::StepCatalogue;
 use store::{EncryptionKey, NoProbe, Probe, Store, StoreOptions};
 use tokio_util::sync::CancellationToken;
 use url::Url;
-use workflow::ports::{Chance, Clock, RunStore};
+use workflow::ports::{Catalogue, Chance, Clock, RunStore};
 use workflow::{Engine, EngineOptions};
 
 /// The shim's name among the boot files.
@@ -134,7 +134,17 @@ impl Core {
         &self,
         config: &Config,
         wrap: impl FnOnce(Store) -> S,
-    ) -> (Engine<S, StepCatalogue>, Arc<StepCatalogue>) {
+    ) -> (Engine<S, Arc<StepCatalogue>>, Arc<StepCatalogue>) {
+        self.engine_over(config, wrap, |steps| steps)
+    }
+
+    /// The same, with its view of the steps wrapped too.
+    pub fn engine_over<S: RunStore, C: Catalogue>(
+        &self,
+        config: &Config,
+        wrap_store: impl FnOnce(Store) -> S,
+        wrap_steps: impl FnOnce(Arc<StepCatalogue>) -> C,
+    ) -> (Engine<S, C>, Arc<StepCatalogue>) {
         let catalogue = Arc::new(StepCatalogue::new(self.store.clone(), BmcPool::over(Arc::clone(&self.bmcs))));
         let options = EngineOptions {
             lease: SignedDuration::try_from(config.engine_lease.0).unwrap_or(SignedDuration::MAX),
@@ -142,7 +152,9 @@ impl Core {
             ..EngineOptions::default()
         };
         let (clock, chance) = (Arc::clone(&self.clock), Arc::clone(&self.chance));
-        let engine = Engine::new(Arc::new(wrap(self.store.clone())), Arc::clone(&catalogue), clock, chance, options);
+        let store = Arc::new(wrap_store(self.store.clone()));
+        let steps = Arc::new(wrap_steps(Arc::clone(&catalogue)));
+        let engine = Engine::new(store, steps, clock, chance, options);
         (engine, catalogue)
     }
 }

@@ -10,13 +10,15 @@ use netboot::{BackendError, Dhcp6Listener, DhcpListener, ListenDhcp, ListenDhcp6
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
+use steps::StepCatalogue;
 use store::{KeyError, OpenError, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use types::{Secret, chain};
-use workflow::ports::RunStore;
+use workflow::ports::{Catalogue, RunStore};
 
 /// A running server.
 pub struct Server {
@@ -78,15 +80,16 @@ impl From<SiteError> for StartError {
 impl Server {
     /// Opens the store and the sockets and starts every part.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        Self::start_with(config, Surroundings::default(), |store| store).await
+        Self::start_with(config, Surroundings::default(), |store| store, |steps| steps).await
     }
 
-    /// As [`Server::start`], in other surroundings, and with the engine's view of the store wrapped: a test crashes
-    /// it there.
-    pub async fn start_with<S: RunStore>(
+    /// As [`Server::start`], in other surroundings, and with the engine's view of the store and of the steps
+    /// wrapped: a test crashes it there, or makes a step fail.
+    pub async fn start_with<S: RunStore, C: Catalogue>(
         config: Config,
         surroundings: Surroundings,
-        wrap: impl FnOnce(Store) -> S,
+        wrap_store: impl FnOnce(Store) -> S,
+        wrap_steps: impl FnOnce(Arc<StepCatalogue>) -> C,
     ) -> Result<Self, StartError> {
         let core = Core::open(&config, surroundings).await?;
         let listener = TcpListener::bind(config.listen).await.map_err(listening("HTTP", &config.listen))?;
@@ -134,7 +137,7 @@ impl Server {
         });
 
         tasks.spawn(attend(core.store.clone(), core.clock(), stop.clone()));
-        let (engine, catalogue) = core.engine(&config, wrap);
+        let (engine, catalogue) = core.engine_over(&config, wrap_store, wrap_steps);
         let engine_stop = stop.clone();
         tasks.spawn(async move {
             engine.run(engine_stop).await;

@@ -1,20 +1,23 @@
-//! `kill -9` at every commit of the `default` workflow: the run ends as it would have, and nothing that must not
-//! be repeated is repeated.
+//! `kill -9` at every commit of every built-in workflow, and again during the recovery: the run ends as it would
+//! have, and nothing that must not be repeated is repeated.
 
 #![expect(clippy::unwrap_used, reason = "what a rig cannot do fails its test")]
 
 mod rig;
 
 use futures_util::StreamExt;
-use lab::simulated::Deeds;
-use rig::{Crash, Rig};
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+use rig::{Crash, Outcome, Rig, Setup, built_in_workflows};
 use types::Params;
 use types::machine::MachineState;
 use wire::StartRun;
 use workflow::RunState;
 
 /// Servers at a time: more only wait for each other on two cores.
-const SIDE_BY_SIDE: usize = 6;
+const SIDE_BY_SIDE: usize = 8;
+/// A second crash comes within so many commits of the first: a recovery is over by then.
+const RECOVERY: usize = 6;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unknown_machine_becomes_deployed_by_one_run() {
@@ -25,7 +28,7 @@ async fn unknown_machine_becomes_deployed_by_one_run() {
     assert_eq!(rig.machine().await.status.state, MachineState::Deployed);
     let deeds = rig.deeds();
     assert_eq!((deeds.power_ons, deeds.resets, deeds.images_written.len()), (1, 2, 1));
-    assert_eq!(rig.bmc.bios_attributes()["SriovGlobalEnable"], "Enabled");
+    assert_eq!(rig.bmc().bios_attributes()["SriovGlobalEnable"], "Enabled");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -45,35 +48,64 @@ async fn deployed_machine_is_installed_again_only_when_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn crash_at_any_commit_changes_nothing_of_the_outcome() {
-    let undisturbed = Rig::start(Crash::Never).await;
-    undisturbed.power_on().await;
-    undisturbed.ended().await;
-    let (commits, deeds) = (undisturbed.commits(), undisturbed.deeds());
-    assert!(commits > 20, "a run has many commits, but {commits} were counted");
-    drop(undisturbed);
+async fn crash_at_any_commit_of_any_workflow_changes_nothing_of_the_outcome() {
+    let at_any = |number| vec![[Crash::Before(number), Crash::Never], [Crash::After(number), Crash::Never]];
+    each_crash(at_any).await;
+}
 
-    let points = (0..commits).flat_map(|number| [Crash::Before(number), Crash::After(number)]);
-    let crashes = futures_util::stream::iter(points).map(|crash| crash_and_recover(crash, &deeds));
-    let failures: Vec<String> =
-        crashes.buffer_unordered(SIDE_BY_SIDE).filter_map(async |failure| failure).collect().await;
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn second_crash_during_the_recovery_changes_nothing_of_the_outcome() {
+    let seed = rand::random();
+    println!("second crashes are drawn from seed {seed}");
+    let mut lot = StdRng::seed_from_u64(seed);
+    each_crash(|first| {
+        let second = first + lot.random_range(1..=RECOVERY);
+        vec![[first, second].map(|number| if lot.random() { Crash::Before(number) } else { Crash::After(number) })]
+    })
+    .await;
+}
+
+/// Takes a machine through every built-in workflow, with each of the pairs of crashes that `crashes` gives for the
+/// number of a commit.
+async fn each_crash(mut crashes: impl FnMut(usize) -> Vec<[Crash; 2]>) {
+    let mut failures: Vec<String> = Vec::new();
+    for workflow in built_in_workflows().keys() {
+        let (commits, expected) = undisturbed(workflow.as_str()).await;
+        let pairs = (0..commits).flat_map(&mut crashes);
+        let runs = pairs.map(|crashes| crash_and_recover(workflow.as_str(), crashes, &expected));
+        let failed = futures_util::stream::iter(runs).buffer_unordered(SIDE_BY_SIDE);
+        failures.extend(failed.filter_map(async |failure| failure).collect::<Vec<_>>().await);
+    }
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+}
+
+/// How many commits the workflow takes, and how it ends.
+async fn undisturbed(workflow: &str) -> (usize, Outcome) {
+    let rig = Rig::set_up(Setup { workflow: workflow.to_owned(), ..Setup::default() }).await;
+    rig.power_on().await;
+    let outcome = rig.outcome().await;
+    assert_eq!(outcome.run, RunState::Succeeded, "{workflow}: {:#?}", rig.ended().await);
+    let commits = rig.commits();
+    assert!(commits > 5, "a run has many commits, but {commits} were counted");
+    (commits, outcome)
 }
 
 /// What differs from an undisturbed run, if anything does.
-async fn crash_and_recover(crash: Crash, expected: &Deeds) -> Option<String> {
-    let mut rig = Rig::start(crash).await;
+async fn crash_and_recover(workflow: &str, crashes: [Crash; 2], expected: &Outcome) -> Option<String> {
+    let [first, second] = crashes;
+    let mut rig = Rig::set_up(Setup { workflow: workflow.to_owned(), crash: first, ..Setup::default() }).await;
     rig.power_on().await;
     if rig.crashed_or_ended().await {
-        rig.restart(Crash::Never).await;
+        rig.restart(second).await;
+        if rig.crashed_or_ended().await {
+            rig.restart(Crash::Never).await;
+        }
+    }
+    let outcome = rig.outcome().await;
+    if outcome == *expected {
+        return None;
     }
     let run = rig.ended().await;
-    let (state, deeds) = (rig.machine().await.status.state, rig.deeds());
-    let as_expected = run.state == RunState::Succeeded && state == MachineState::Deployed && deeds == *expected;
-    (!as_expected).then(|| {
-        format!(
-            "{crash:?}: machine is {state:?}, {deeds:?}, run is {:?} {:?} {:?}: {:?} {:?}",
-            run.state, run.stage, run.step, run.reason, run.failure
-        )
-    })
+    let (stage, step, failure) = (run.stage, run.step, run.failure);
+    Some(format!("{workflow} with {crashes:?}: {outcome:?}, at {stage:?} {step:?}: {:?} {failure:?}", run.reason))
 }

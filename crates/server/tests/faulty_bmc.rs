@@ -6,7 +6,7 @@
 mod rig;
 
 use lab::redfish::{Chance, Dice, Faults};
-use rig::{Crash, Pace, Rig};
+use rig::{Pace, Rig, Setup};
 use std::time::Duration;
 use types::machine::MachineState;
 use wire::RunView;
@@ -24,16 +24,16 @@ fn repeated_tries(run: &RunView) -> u32 {
 /// Takes a machine through the workflow while its BMC has these faults. Where they are too much for the tries that
 /// the workflow has, the run says so, and goes on when the BMC is mended.
 async fn deploys_with(faults: Faults) {
-    let rig = Rig::start_at(Pace::Fast, Crash::Never).await;
+    let rig = Rig::set_up(Setup { pace: Pace::Fast, ..Setup::default() }).await;
     rig.power_on().await;
     let told = format!("{faults:?}");
-    rig.bmc.set_faults(|levers| *levers = faults);
+    rig.bmc().set_faults(|levers| *levers = faults);
     let mut run = rig.ended().await;
     let mut explained = NEEDED_RESETS + repeated_tries(&run);
     if run.state == RunState::Failed {
         let failure = run.failure.as_ref().unwrap();
         assert!(failure.class.is_worth_retrying() && !failure.reason.is_empty(), "{told}: {failure:?}");
-        rig.bmc.set_faults(|levers| *levers = Faults::default());
+        rig.bmc().set_faults(|levers| *levers = Faults::default());
         run = rig.run_ended(rig.client().continue_run(run.id, None).await.unwrap().id).await;
         explained += 1;
     }
@@ -43,7 +43,7 @@ async fn deploys_with(faults: Faults) {
     assert_eq!((deeds.power_ons, deeds.images_written.len()), (1, 1), "{told}: {deeds:?}");
     let resets = NEEDED_RESETS..=explained;
     assert!(resets.contains(&deeds.resets), "{told}: {} resets, explained are {resets:?}\n{run:#?}", deeds.resets);
-    assert_eq!(rig.bmc.bios_attributes()["SriovGlobalEnable"], "Enabled", "{told}");
+    assert_eq!(rig.bmc().bios_attributes()["SriovGlobalEnable"], "Enabled", "{told}");
 }
 
 fn dice(seed: u64) -> Faults {

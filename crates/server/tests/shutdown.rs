@@ -11,7 +11,7 @@ async fn server_that_is_stopped_ends_its_sessions_at_the_bmcs() {
     let mut rig = Rig::start(Crash::Never).await;
     rig.power_on().await;
     rig.ended().await;
-    assert_eq!(rig.bmc.session_count(), 1, "a session is used again, not made again");
+    assert_eq!(rig.bmc().session_count(), 1, "a session is used again, not made again");
     tokio::task::block_in_place(|| rig.stop());
-    assert_eq!(rig.bmc.session_count(), 0);
+    assert_eq!(rig.bmc().session_count(), 0);
 }
