@@ -6,6 +6,7 @@
 use crate::problem::{BmcProblem, StoreProblem};
 use crate::subject::Machine;
 use crate::{NoArguments, StepCatalogue};
+use futures_util::future::join_all;
 use serde_json::json;
 use store::{Bmcs, Selector};
 use types::bmc::{BmcSpec, BmcStatus};
@@ -14,8 +15,8 @@ use types::{How, Name};
 use uuid::Uuid;
 use workflow::{StepCx, StepError, StepOutcome, StepResult};
 
-/// BMCs read at a time while the list is walked.
-const PAGE: usize = 500;
+/// BMCs asked at a time: enough that one that answers late does not hold up the others of a large site for long.
+const AT_ONCE: usize = 64;
 
 pub(crate) async fn look(catalogue: &StepCatalogue, cx: &mut StepCx<'_>) -> StepResult {
     let NoArguments {} = cx.arguments()?;
@@ -64,15 +65,32 @@ impl StepCatalogue {
         }
     }
 
-    /// The declared BMC that manages the system. A BMC that cannot be reached is passed over: it may be any
-    /// machine's, and this one's may still be found.
+    /// The declared BMC that manages the system.
+    ///
+    /// BMCs that have not said yet what they manage are asked now: by one look at a time, which stops when its own
+    /// is found. The looks that wait for it find theirs known, so that each BMC of a large site is asked once.
     async fn find_managing(&self, uuid: Uuid) -> Result<Option<Name>, StepError> {
+        let known = async || self.store.bmc_of_system(uuid).await.or_problem("looking for the machine's BMC");
+        if let Some(name) = known().await? {
+            return Ok(Some(name));
+        }
+        let _only = self.survey.lock().await;
+        if let Some(name) = known().await? {
+            return Ok(Some(name));
+        }
+        self.ask_unidentified(uuid).await
+    }
+
+    /// Asks what it manages each BMC of which that is not known. One that cannot be reached is passed over: it may be
+    /// any machine's, and this one's may still be found.
+    async fn ask_unidentified(&self, uuid: Uuid) -> Result<Option<Name>, StepError> {
         let mut unreachable = None;
         let mut after = None;
         loop {
-            let page = self.store.list::<Bmcs>(after.as_ref(), PAGE).await.or_problem("reading the BMCs")?;
-            for object in &page {
-                match self.managed_uuid(object).await {
+            let page = self.store.unidentified_bmcs(after.as_ref(), AT_ONCE).await.or_problem("reading the BMCs")?;
+            let answers = join_all(page.iter().map(|object| self.managed_uuid(object))).await;
+            for (object, managed) in page.iter().zip(answers) {
+                match managed {
                     Ok(managed) if managed == Some(uuid) => return Ok(Some(object.name.clone())),
                     Ok(_) => {}
                     Err(error @ StepError::Problem { .. }) => unreachable = Some(error),
@@ -80,7 +98,7 @@ impl StepCatalogue {
                 }
             }
             match page.last() {
-                Some(last) if page.len() == PAGE => after = Some(last.name.clone()),
+                Some(last) if page.len() == AT_ONCE => after = Some(last.name.clone()),
                 Some(_) | None => break,
             }
         }

@@ -39,13 +39,15 @@ const LOOK_UNWOKEN: SignedDuration = SignedDuration::from_secs(60);
 pub struct StepCatalogue {
     store: Store,
     bmcs: BmcPool,
+    /// Held by the look that asks BMCs what they manage.
+    survey: tokio::sync::Mutex<()>,
     first_look: OnceLock<Timestamp>,
 }
 
 impl StepCatalogue {
     /// The catalogue over these parts.
     pub fn new(store: Store, bmcs: BmcPool) -> Self {
-        Self { store, bmcs, first_look: OnceLock::new() }
+        Self { store, bmcs, survey: tokio::sync::Mutex::default(), first_look: OnceLock::new() }
     }
 
     /// Ends the sessions at the BMCs, of which many take few: for a shutdown, when no step is at work any more.

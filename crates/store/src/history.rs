@@ -167,6 +167,24 @@ impl Tx {
         Ok(())
     }
 
+    /// Puts events on record, each with its data, in their order. One statement: each costs a change of threads.
+    pub(crate) async fn insert_events(&mut self, events: &[(NewEvent, String)]) -> Result<(), StoreError> {
+        match events {
+            [] => return Ok(()),
+            [(event, data)] => return self.insert_event(event, data.clone()).await,
+            _ => {}
+        }
+        let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO events (at, kind, machine, run, actor, data) ");
+        insert.push_values(events, |mut row, (event, data)| {
+            row.push_bind(nanos(event.at)).push_bind(event.kind.clone());
+            row.push_bind(event.machine.map(|id| id.to_string())).push_bind(event.run.map(|id| id.to_string()));
+            row.push_bind(event.actor.clone()).push_bind(data.clone());
+        });
+        let inserted = insert.build().execute(&mut self.connection).await?;
+        self.effects.last_seq = Some(unsigned(inserted.last_insert_rowid()));
+        Ok(())
+    }
+
     /// Makes the machine's run due if it waits for `kind`: for just that, or for all kinds below a word that
     /// ends with a dot.
     async fn wake(&mut self, machine: MachineId, kind: &str) -> Result<(), StoreError> {

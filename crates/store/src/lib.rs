@@ -7,6 +7,7 @@
 
 mod apply;
 mod attendance;
+mod bmc;
 mod card;
 mod column;
 mod error;

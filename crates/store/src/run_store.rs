@@ -244,15 +244,16 @@ impl Tx {
             }
             Then::Release { at, on, seen } => (None, self.sleep(&written, *at, on.clone(), *seen).await?),
         };
-        for (event, data) in &written.events {
-            self.insert_event(event, data.clone()).await?;
-        }
+        self.insert_events(&written.events).await?;
         self.save_run(&written, lease_until, &sleep).await?;
         if let Some((_, ending)) = written.ended {
             self.end_run(&written, ending).await?;
         }
         self.effects.due |= lease_until.is_none();
-        Ok(last_seq(&mut self.connection).await?)
+        match self.effects.last_seq {
+            Some(seq) => Ok(seq),
+            None => Ok(last_seq(&mut self.connection).await?),
+        }
     }
 
     /// What the run sleeps on, unless there is a reason not to sleep: a command that it has not dealt with, or
