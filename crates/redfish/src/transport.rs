@@ -16,6 +16,10 @@ use url::Url;
 /// More than one redirect in a row has not been seen; the captured trees need at most one (a trailing slash).
 const MAX_REDIRECTS: u32 = 4;
 
+/// How long a connection waits for the next request. The requests of one step follow each other at once; a step later
+/// the machine has restarted. A site has thousands of BMCs, and the server one table of descriptors.
+const IDLE_CONNECTION: Duration = Duration::from_secs(10);
+
 /// Limits of a client.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -88,6 +92,8 @@ impl Transport {
             .retry(reqwest::retry::never())
             .connect_timeout(options.connect_timeout)
             .timeout(options.request_timeout)
+            .pool_idle_timeout(IDLE_CONNECTION)
+            .pool_max_idle_per_host(1)
             .build()
             .map_err(ConnectError::Client)?;
         Ok(Self { client, base: url, trust, sessions: Sessions::new(username, password), options })
