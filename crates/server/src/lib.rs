@@ -10,6 +10,7 @@ mod config;
 mod core;
 mod first_start;
 mod http;
+mod open_files;
 mod server;
 mod site;
 

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::core::{Core, Surroundings};
 use crate::first_start::first_token;
 use crate::http::{self, Patience};
+use crate::open_files;
 use crate::site::SiteError;
 use netboot::{BackendError, Dhcp6Listener, DhcpListener, ListenDhcp, ListenDhcp6, SolicitationListener, TftpListener};
 use std::io;
@@ -104,6 +105,14 @@ impl Server {
             let (netboot, stop) = (netboot.clone(), stop.clone());
             tasks.spawn(async move { netboot.serve_dhcp(listener, stop).await });
         }
+        // PXE has no other port for it, so that there is none to be told either.
+        if let Some(dhcp) = config.dhcp.as_ref().filter(|dhcp| dhcp.port == dhcp::SERVER_PORT) {
+            let (interface, port) = (Some(dhcp.interface.clone()), dhcp::BOOT_SERVER_PORT);
+            let listener = DhcpListener::bind(&ListenDhcp { interface, address: dhcp.address, port });
+            let listener = listener.map_err(listening("PXE's boot server", &dhcp.interface))?;
+            let (netboot, stop) = (netboot.clone(), stop.clone());
+            tasks.spawn(async move { netboot.serve_boot_server(listener, stop).await });
+        }
         if let Some(dhcp) = config.dhcp.as_ref().filter(|dhcp| dhcp.no_ipv6_router) {
             let listener = SolicitationListener::bind(&dhcp.interface);
             let listener = listener.map_err(listening("router solicitations", &dhcp.interface))?;
@@ -130,9 +139,9 @@ impl Server {
             tasks.spawn(async move { netboot.serve_tftp(listener, stop).await });
         }
         let router = core.router(&config, http.port(), &netboot, stop.clone()).await?;
-        let http_stop = stop.clone();
+        let (http_stop, room) = (stop.clone(), open_files::raise());
         tasks.spawn(async move {
-            http::serve(listener, router, Patience::default(), http_stop).await;
+            http::serve(listener, router, Patience::default(), room, http_stop).await;
             Ok(())
         });
 
