@@ -11,7 +11,7 @@ impl Store {
     /// The BMC that is known to manage the system; of several, the first by name.
     pub async fn bmc_of_system(&self, system: Uuid) -> Result<Option<Name>, StoreError> {
         let query = "SELECT name FROM objects
-                     WHERE kind = 'bmc' AND json_extract(status, '$.system_uuid') = ?1 ORDER BY name LIMIT 1";
+                     WHERE kind = 'Bmc' AND json_extract(status, '$.system_uuid') = ?1 ORDER BY name LIMIT 1";
         let name: Option<String> =
             sqlx::query_scalar(query).bind(system.to_string()).fetch_optional(self.reader()).await?;
         name.map(|name| crate::column::parse(&name, || format!("the BMC of {system}"))).transpose()
@@ -20,7 +20,7 @@ impl Store {
     /// BMCs of which it is not known what they manage, in the order of their names, after the one named `after`.
     pub async fn unidentified_bmcs(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Found<Bmcs>>, StoreError> {
         let query = "SELECT * FROM objects
-                     WHERE kind = 'bmc' AND json_extract(status, '$.system_uuid') IS NULL AND name > ?1
+                     WHERE kind = 'Bmc' AND json_extract(status, '$.system_uuid') IS NULL AND name > ?1
                      ORDER BY name LIMIT ?2";
         let rows = sqlx::query(query)
             .bind(after.map_or(String::new(), Name::to_string))

@@ -18,7 +18,7 @@ CREATE TABLE objects (
     UNIQUE (kind, name)
 ) STRICT;
 
-CREATE INDEX bmcs_by_system ON objects (json_extract(status, '$.system_uuid'), name) WHERE kind = 'bmc';
+CREATE INDEX bmcs_by_system ON objects (json_extract(status, '$.system_uuid'), name) WHERE kind = 'Bmc';
 
 -- Which machine a network card belongs to: because its spec says so, or because it was seen in it.
 CREATE TABLE machine_macs (
