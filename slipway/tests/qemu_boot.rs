@@ -1,0 +1,243 @@
+//! Real UEFI firmware in QEMU, from power-on to a registered agent, by the ways that the demo does not take.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use client::{Client, EventQuery, EventStream};
+use lab::demo::ServerProcess;
+use lab::namespace::command_in_own_network;
+use lab::network::Network;
+use lab::power::{BootPlan, BootSource};
+use lab::qemu::{FirmwareFiles, MachineSpec, NetworkBoot, QemuMachine};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use types::event::Event;
+use types::machine::Firmware;
+use uuid::Uuid;
+use wire::ApplyFile;
+
+/// Says to the second self that it is inside a network of its own, and where it may write.
+const INSIDE: &str = "SLIPWAY_TEST_INSIDE";
+/// From power-on to an event: measured 25 s, and a minute more where the firmware tries another way first.
+const LIMIT: Duration = Duration::from_secs(240);
+const MAC: &str = "52:54:00:77:00:01";
+
+/// Runs `test` again in a network of its own, and `scene` there.
+fn in_own_network(test: &str, scene: impl AsyncFnOnce(PathBuf)) {
+    if let Some(folder) = std::env::var_os(INSIDE) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        rustls::crypto::ring::default_provider().install_default().ok();
+        return runtime.block_on(scene(folder.into()));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = command_in_own_network(&std::env::current_exe().unwrap()).unwrap();
+    command.args([test, "--exact", "--nocapture"]).env(INSIDE, folder.path());
+    let outcome = command.output().unwrap();
+    if !outcome.status.success() {
+        let kept = folder.keep();
+        let written = [outcome.stdout, outcome.stderr].concat();
+        panic!("{}\nThe logs are in {}", String::from_utf8_lossy(&written), kept.display());
+    }
+}
+
+/// The folder of something that `cargo xtask test` builds first.
+fn built(folder: &str, file: &str) -> PathBuf {
+    let target = Path::new(env!("CARGO_BIN_EXE_slipway")).ancestors().nth(2).unwrap();
+    let folder = target.join(folder);
+    assert!(folder.join(file).exists(), "{} is not built: run cargo xtask test", folder.join(file).display());
+    folder
+}
+
+/// A server on a bridge with a machine plugged into it.
+struct Scene {
+    client: Client,
+    machine: QemuMachine,
+    events: EventStream,
+    _server: ServerProcess,
+}
+
+impl Scene {
+    async fn set_up(folder: &Path, network_boot: NetworkBoot, firmware: FirmwareFiles, config: Value) -> Self {
+        let network = Network::create("br0", "10.77.0.1/24").await.unwrap();
+        network.add_ipv6_address("fd00:77::1/64").await.unwrap();
+        network.add_tap("tap0").await.unwrap();
+        let signed = built("signed-loaders", "shimx64.efi.signed");
+        let mut whole = json!({
+            "data": folder.join("data"),
+            "listen": "[::]:8080",
+            "boot": {
+                "loaders": "/usr/lib/ipxe",
+                "shim": signed.join("shimx64.efi.signed"),
+                "grub": signed.join("grubnetx64.efi.signed"),
+                "maintenance_os": built("boot", "vmlinuz"),
+            },
+        });
+        whole.as_object_mut().unwrap().extend(config.as_object().unwrap().clone());
+        let file = folder.join("slipway.yaml");
+        fs::write(&file, whole.to_string()).unwrap();
+        let program = Path::new(env!("CARGO_BIN_EXE_slipway"));
+        let server = ServerProcess::start(program, &file, &folder.join("server.log")).await.unwrap();
+        let client = Client::new(server.url(), server.token()).unwrap();
+        let spec = MachineSpec {
+            name: "m1".into(),
+            firmware: Firmware::Uefi,
+            network_boot,
+            mac: MAC.parse().unwrap(),
+            tap: "tap0".into(),
+            uuid: Uuid::from_u128(0x7701),
+            processors: 1,
+            memory_mib: 1024,
+            disk_bytes: 1 << 20,
+            directory: folder.join("m1"),
+        };
+        let events = client.follow(EventQuery { after: Some(0), ..EventQuery::default() });
+        Self { client, machine: QemuMachine::with_firmware(spec, firmware), events, _server: server }
+    }
+
+    async fn declare(&self, subnet: Value) {
+        let text = subnet.to_string();
+        self.client.apply(vec![ApplyFile { file: "site.yaml".into(), text }], false).await.unwrap();
+    }
+
+    /// What happened until `is_last` did, which is the last of it.
+    async fn until(&mut self, is_last: impl Fn(&Event) -> bool) -> Vec<Event> {
+        let mut seen = Vec::new();
+        let all = async {
+            loop {
+                let event = self.events.next().await.unwrap();
+                println!("{} {} {}", event.at, event.kind, event.data);
+                let last = is_last(&event);
+                seen.push(event);
+                if last {
+                    return;
+                }
+            }
+        };
+        let ended = tokio::time::timeout(LIMIT, all).await;
+        assert!(ended.is_ok(), "{}", self.serial());
+        seen
+    }
+
+    async fn until_registered(&mut self) -> Vec<Event> {
+        self.until(|event| event.kind == "agent.registered").await
+    }
+
+    /// What the machine wrote on its serial port.
+    fn serial(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.machine.spec().serial_log()).unwrap_or_default()).into_owned()
+    }
+}
+
+fn from_network() -> BootPlan {
+    BootPlan { source: BootSource::Network, cd: None }
+}
+
+/// What was fetched by one way, in order.
+fn fetched<'a>(events: &'a [Event], kind: &str) -> Vec<&'a str> {
+    let found =
+        |event: &&Event| event.kind == kind && (event.data["status"] == 200 || event.data["outcome"] == "complete");
+    events.iter().filter(found).map(|event| event.data["path"].as_str().unwrap()).collect()
+}
+
+fn subnet(loader: &str) -> Value {
+    json!({
+        "kind": "Subnet", "name": "rack", "cidr": "10.77.0.0/24", "unknown": "discover", "loader": loader,
+        "pool": {"first": "10.77.0.100", "last": "10.77.0.199"},
+    })
+}
+
+fn dhcp() -> Value {
+    json!({"interface": "br0", "address": "10.77.0.1", "no_ipv6_router": true})
+}
+
+#[test]
+fn uefi_boots_by_http_without_tftp() {
+    in_own_network("uefi_boots_by_http_without_tftp", async |folder| {
+        let config = json!({"dhcp": dhcp()});
+        let mut scene = Scene::set_up(&folder, NetworkBoot::Http, FirmwareFiles::default(), config).await;
+        scene.declare(subnet("ipxe")).await;
+        scene.machine.start(&from_network()).await.unwrap();
+        let events = scene.until_registered().await;
+        let files = fetched(&events, "boot.http");
+        assert_eq!(files.iter().find(|path| path.ends_with(".efi")), Some(&"/boot/files/ipxe.efi"), "{files:#?}");
+        assert!(fetched(&events, "boot.tftp").is_empty());
+    });
+}
+
+#[test]
+fn firmware_with_secure_boot_refuses_ipxe_and_boots_what_is_signed() {
+    in_own_network("firmware_with_secure_boot_refuses_ipxe_and_boots_what_is_signed", async |folder| {
+        let config = json!({"dhcp": dhcp(), "tftp": "10.77.0.1:69"});
+        let mut scene = Scene::set_up(&folder, NetworkBoot::Pxe, FirmwareFiles::secure_boot(), config).await;
+        scene.declare(subnet("ipxe")).await;
+        scene.machine.start(&from_network()).await.unwrap();
+        scene.until(|event| event.data["path"] == "snponly.efi" && event.data["outcome"] == "complete").await;
+        // The firmware's next way is HTTP boot; that it asks says that it did not start what it had loaded.
+        let next = |event: &Event| event.kind == "boot.dhcp" && event.data["arch"] == 0x10;
+        let refused = scene.until(next).await;
+        assert!(!refused.iter().any(|event| event.data["ipxe"] == true), "{refused:#?}");
+
+        scene.declare(subnet("grub-signed")).await;
+        scene.machine.reset(&from_network()).await.unwrap();
+        let events = scene.until_registered().await;
+        let files = fetched(&events, "boot.tftp");
+        let chain = ["shimx64.efi", "grubx64.efi", "grub/grub.cfg", "52:54:00:77:00:01/grub.cfg", "vmlinuz"];
+        assert_eq!(
+            files.iter().filter(|path| chain.contains(path)).collect::<Vec<_>>(),
+            chain.each_ref(),
+            "{files:#?}"
+        );
+        assert!(!files.iter().any(|path| path.contains("ipxe") || path.contains("snponly")), "{files:#?}");
+        let machine = scene.client.find::<types::machine::MachineSpec>("m-525400770001").await.unwrap();
+        let machine = serde_json::to_value(&machine).unwrap();
+        assert_eq!(machine["status"]["inventory"]["board"]["secure_boot"], true, "{machine:#}");
+    });
+}
+
+fn ipv6_subnet() -> Value {
+    json!({
+        "kind": "Subnet", "name": "rack", "cidr": "10.77.0.0/24", "unknown": "discover",
+        "ipv6": {"cidr": "fd00:77::/64", "pool": {"first": "fd00:77::1000", "last": "fd00:77::1fff"}},
+    })
+}
+
+/// Nothing on this network is by IPv4.
+async fn boot_over_ipv6(folder: &Path, network_boot: NetworkBoot) -> Vec<Event> {
+    let config = json!({
+        "dhcp6": {"interface": "br0", "address": "fd00:77::1", "advertise": true},
+        "tftp": "[fd00:77::1]:69",
+    });
+    let mut scene = Scene::set_up(folder, network_boot, FirmwareFiles::default(), config).await;
+    scene.declare(ipv6_subnet()).await;
+    scene.machine.start(&from_network()).await.unwrap();
+    let events = scene.until_registered().await;
+    let leased = events.iter().filter(|event| event.kind == "boot.dhcp" && event.data["address"].is_string());
+    for event in leased {
+        assert!(event.data["address"].as_str().unwrap().starts_with("fd00:77::1"), "{event:#?}");
+        assert_eq!(event.data["mac"], MAC);
+    }
+    events
+}
+
+#[test]
+fn uefi_boots_over_ipv6_alone() {
+    in_own_network("uefi_boots_over_ipv6_alone", async |folder| {
+        let events = boot_over_ipv6(&folder, NetworkBoot::PxeIpv6).await;
+        assert!(fetched(&events, "boot.tftp").contains(&"snponly.efi"));
+        let solicited = |event: &Event| event.data["message"] == "solicit" && event.data["answer"] == "advertise";
+        let firmware = events.iter().find(|event| solicited(event) && event.data["arch"] == 7).unwrap();
+        assert_eq!(firmware.data["filename"], "tftp://[fd00:77::1]/snponly.efi");
+        assert!(events.iter().any(|event| solicited(event) && event.data["ipxe"] == true));
+    });
+}
+
+#[test]
+fn uefi_boots_by_http_over_ipv6_alone() {
+    in_own_network("uefi_boots_by_http_over_ipv6_alone", async |folder| {
+        let events = boot_over_ipv6(&folder, NetworkBoot::Http).await;
+        let files = fetched(&events, "boot.http");
+        assert_eq!(files.iter().find(|path| path.ends_with(".efi")), Some(&"/boot/files/ipxe.efi"), "{files:#?}");
+        assert!(fetched(&events, "boot.tftp").is_empty());
+    });
+}
