@@ -16,13 +16,14 @@ pub struct Facts {
     pub candidate: Result<Ipv4Addr, PoolExhausted>,
     /// The address the client names, and what it has to do with it.
     pub named: Option<(Ipv4Addr, Claim)>,
-    /// The address that the client ought to have: its reservation, or the one it had last.
+    /// The address that the client ought to have: its reservation, or the one it had last. Looked up where it
+    /// names one.
     pub record: Option<Ipv4Addr>,
     /// The row of the candidate.
     pub row: Option<Lease>,
-    /// What the client has been offered and has not taken.
+    /// What the client has been offered and has not taken. Looked up when it takes another server's offer.
     pub offered: Option<Lease>,
-    /// How many addresses are quarantined because of the client.
+    /// How many addresses are quarantined because of the client. Looked up when it declines.
     pub declined: usize,
 }
 
@@ -127,12 +128,14 @@ impl Leases {
             }
             _ => Err(PoolExhausted),
         };
+        let is_offered = |row: &&Lease| row.state == LeaseState::Offered && row.expires > now;
+        let goes_elsewhere = request.kind == MessageType::Request && request.is_for_another(subnet.server);
         Facts {
             named: named.map(|address| (address, self.claim(subnet, address, &client, now))),
-            record: self.record_of(subnet, &client),
+            record: named.and_then(|_| self.record_of(subnet, &client)),
             row: candidate.ok().and_then(|address| self.find(address)).cloned(),
-            offered: self.of(&client).find(|row| row.state == LeaseState::Offered && row.expires > now).cloned(),
-            declined: self.declined_by(&client, now),
+            offered: goes_elsewhere.then(|| self.of(&client).find(is_offered).cloned()).flatten(),
+            declined: if request.kind == MessageType::Decline { self.declined_by(&client, now) } else { 0 },
             candidate,
             client,
         }

@@ -8,12 +8,24 @@ use crate::{BackendError, BootBackend};
 use async_trait::async_trait;
 use dhcp::Lease;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Leases waiting for their commit; a message that finds it full is dropped, and its client repeats it.
 const QUEUE: usize = 8192;
 /// Most leases of one commit: keeps one slow flush from becoming a slower one.
 const BATCH: usize = 1024;
+/// From this many leases in a commit on, the next one gathers first: a flush costs as much for one as for many.
+const BUSY: usize = 8;
+/// How long it gathers; a client waits for seconds.
+const GATHER: Duration = Duration::from_millis(2);
+/// Leases whose answers go out together. A relay's socket has room for some 250 messages, and a slow flush may have
+/// held back more.
+const BURST: usize = 64;
+/// Pause between bursts.
+const BURST_PAUSE: Duration = Duration::from_millis(1);
+/// Commits whose answers are going out.
+const SETTLING: usize = 16;
 
 /// What follows when a lease is durable; dropped unheard when it could not be made so.
 pub(crate) type Afterwards = Box<dyn FnOnce() + Send>;
@@ -69,14 +81,32 @@ impl<L> Place<'_, L> {
 }
 
 async fn commit_all<L: Send + Sync>(keeper: impl Keeper<L>, mut receiver: mpsc::Receiver<Waiting<L>>) {
+    let (settled, settling) = mpsc::channel(SETTLING);
+    tokio::spawn(answer_all(settling));
     let mut batch: Vec<Waiting<L>> = Vec::with_capacity(BATCH);
     while receiver.recv_many(&mut batch, BATCH).await > 0 {
         let (leases, waiting): (Vec<L>, Vec<Afterwards>) = batch.drain(..).unzip();
         match keeper.keep(&leases).await {
-            Ok(()) => waiting.into_iter().for_each(|afterwards| afterwards()),
+            // It ends after this task, which holds its queue.
+            Ok(()) => settled.send(waiting).await.unwrap_or_default(),
             Err(error) => {
                 let source: &dyn std::error::Error = &error;
                 tracing::error!(error = source, leases = leases.len(), "{} leases could not be stored", leases.len());
+            }
+        }
+        if leases.len() >= BUSY {
+            tokio::time::sleep(GATHER).await;
+        }
+    }
+}
+
+async fn answer_all(mut settling: mpsc::Receiver<Vec<Afterwards>>) {
+    while let Some(waiting) = settling.recv().await {
+        let mut waiting = waiting.into_iter();
+        while waiting.len() > 0 {
+            waiting.by_ref().take(BURST).for_each(|afterwards| afterwards());
+            if waiting.len() > 0 {
+                tokio::time::sleep(BURST_PAUSE).await;
             }
         }
     }

@@ -7,7 +7,7 @@ use dhcp::{
     Boot, BootFile, Decision, Destination, LeaseChange, MessageType, Reply, Request, Silence, Subnet, VendorClass,
     decide_boot_server, destination,
 };
-use lifecycle::{BootDecision, BootFacts, BootOffer, Client, ClientArch, Program, boot_offer, decide_boot};
+use lifecycle::{BootDecision, BootFacts, BootOffer, BootTarget, Client, ClientArch, Program, boot_offer, decide_boot};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use types::event::NewEvent;
@@ -123,6 +123,9 @@ impl Inner {
     fn boot(&self, heard: &Heard, facts: &BootFacts) -> (BootDecision, Boot) {
         let subnet = heard.subnet();
         let decision = decide_boot(facts);
+        if !heard.request.boots_from_network() && decision.target != BootTarget::Deny {
+            return (decision, Boot::Nothing);
+        }
         let offer = boot_offer(&decision, &client(&heard.request), &self.config.boot_server(subnet.server));
         let boot = match offer {
             BootOffer::Denied => Boot::Denied,

@@ -2,14 +2,15 @@
 
 use crate::Inner;
 use crate::dhcp_answer::Heard;
+use crate::ear::Ear;
 use dhcp::{Destination, Request};
 use lifecycle::BootFacts;
-use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::sync::Arc;
-use tokio::net::UdpSocket;
-use tokio::sync::Semaphore;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -34,8 +35,6 @@ pub struct DhcpListener {
 
 /// Room for the messages of a rack that is powered on at once: 4,000 of 1,000 bytes.
 const RECEIVE_BUFFER: usize = 4 << 20;
-/// Larger than any DHCP message on Ethernet; jumbo frames are cut, and then refused.
-const MAX_MESSAGE: usize = 4096;
 
 impl DhcpListener {
     /// Binds the socket. Low ports and interfaces need the privilege to use them.
@@ -58,7 +57,7 @@ impl DhcpListener {
             None => listen.address,
         };
         socket.bind(&SockAddr::from(SocketAddrV4::new(local, listen.port)))?;
-        Ok(Self { socket: UdpSocket::from_std(socket.into())?, address: listen.address })
+        Ok(Self { socket: socket.into(), address: listen.address })
     }
 
     /// The bound address.
@@ -84,6 +83,7 @@ struct Server {
     socket: UdpSocket,
     address: Ipv4Addr,
     port: Port,
+    runtime: Handle,
     /// Messages whose client's facts are being read.
     places: Arc<Semaphore>,
     tasks: TaskTracker,
@@ -97,20 +97,37 @@ pub(crate) async fn serve(
 ) -> io::Result<()> {
     let places = Arc::new(Semaphore::new(inner.config.max_dhcp_messages));
     let DhcpListener { socket, address } = listener;
-    let server = Arc::new(Server { inner, socket, address, port, places, tasks: TaskTracker::new() });
-    let mut buffer = vec![0; MAX_MESSAGE];
-    while let Some(received) = stop.run_until_cancelled(server.socket.recv_from(&mut buffer)).await {
-        match received {
-            Ok((length, SocketAddr::V4(source))) => server.take(&buffer[..length], source),
-            Ok((_, SocketAddr::V6(_))) => {}
-            // A client that is gone answers with ICMP errors, which Linux reports here.
-            Err(error) if is_peer_error(&error) => {}
-            Err(error) => return Err(error),
+    let ear = Arc::new(Ear::new(&socket)?);
+    let (runtime, tasks) = (Handle::current(), TaskTracker::new());
+    let server = Arc::new(Server { inner, socket, address, port, runtime, places, tasks });
+    let (ended, mut end) = oneshot::channel();
+    // However this ends, also by being dropped, the thread is told.
+    let deaf = StopOnDrop(Arc::clone(&ear));
+    let on_thread = Arc::clone(&server);
+    std::thread::Builder::new().name("dhcp".to_owned()).spawn(move || {
+        let heard = ear.listen(&on_thread.socket, |datagram, source| on_thread.take(datagram, source));
+        // Nobody waits for it any more when the runtime has been dropped.
+        ended.send(heard).ok();
+    })?;
+    let heard = tokio::select! {
+        heard = &mut end => heard,
+        () = stop.cancelled() => {
+            drop(deaf);
+            end.await
         }
-    }
+    };
     server.tasks.close();
     server.tasks.wait().await;
-    Ok(())
+    heard.map_err(io::Error::other)?
+}
+
+/// Ends the listening when it is dropped.
+struct StopOnDrop(Arc<Ear>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
 }
 
 /// Whether an error belongs to one peer of the socket, and not to the socket.
@@ -147,12 +164,13 @@ impl Server {
             return;
         };
         let server = Arc::clone(self);
-        self.tasks.spawn(async move {
+        let answering = async move {
             if let Some(facts) = server.inner.facts(&heard).await {
                 server.answer(&heard, &facts);
             }
             drop(place);
-        });
+        };
+        self.tasks.spawn_on(answering, &self.runtime);
     }
 
     fn answer(self: &Arc<Self>, heard: &Heard, facts: &BootFacts) {
@@ -183,7 +201,7 @@ impl Server {
             Destination::Hardware { address, .. } => SocketAddrV4::new(Ipv4Addr::BROADCAST, address.port()),
             Destination::Broadcast(port) => SocketAddrV4::new(Ipv4Addr::BROADCAST, port),
         };
-        if let Err(error) = SockRef::from(&self.socket).send_to(bytes, &address.into()) {
+        if let Err(error) = self.socket.send_to(bytes, address) {
             tracing::info!(peer = %address, error = &error as &dyn std::error::Error, "A DHCP answer to {address} was not sent");
         }
     }

@@ -12,6 +12,7 @@ mod cpio;
 mod dhcp6_server;
 mod dhcp_answer;
 mod dhcp_server;
+mod ear;
 mod event;
 mod exhaustion;
 mod files;

@@ -1,33 +1,23 @@
 //! DHCP leases: one row per address, as the server's working copy has it.
 
-use crate::column::{from_word, nanos, parse, timestamp, to_json, word};
+use crate::column::{from_word, nanos, parse, timestamp, to_json};
 use crate::{Store, StoreError};
 use dhcp::Lease;
-use serde_json::{Value, json};
+use serde::Serialize;
 use std::net::IpAddr;
 use types::MachineId;
 use types::dhcp_option::HexBytes;
 
+/// Address, card, client identifier, state, since, expires, hostname.
+type Row = (String, String, Option<String>, String, i64, i64, Option<String>);
+
 impl Store {
     /// Every lease, to start from.
     pub async fn load_leases(&self) -> Result<Vec<Lease>, StoreError> {
-        let rows: Vec<(String, String, Option<String>, String, i64, i64, Option<String>)> =
+        let rows: Vec<Row> =
             sqlx::query_as("SELECT address, mac, client_id, state, since, expires, hostname FROM dhcp_leases")
                 .fetch_all(self.reader())
                 .await?;
-        let read =
-            |(address, mac, client_id, state, since, expires, hostname): (String, String, _, String, _, _, _)| {
-                let what = || format!("the lease of {address}");
-                Ok(Lease {
-                    address: parse(&address, what)?,
-                    mac: parse(&mac, what)?,
-                    client_id: read_client_id(client_id, what)?,
-                    state: from_word(&state, what)?,
-                    since: timestamp(since),
-                    expires: timestamp(expires),
-                    hostname,
-                })
-            };
         rows.into_iter().map(read).collect()
     }
 
@@ -70,16 +60,23 @@ impl Store {
     }
 }
 
-fn row(lease: &Lease) -> Value {
-    json!([
-        lease.address,
-        lease.mac,
-        lease.client_id.clone().map(HexBytes),
-        word(lease.state),
-        nanos(lease.since),
-        nanos(lease.expires),
-        lease.hostname,
-    ])
+/// A lease's columns in their order.
+fn row(lease: &Lease) -> impl Serialize {
+    let Lease { address, mac, client_id, state, since, expires, hostname } = lease;
+    (address, mac, client_id.clone().map(HexBytes), state, nanos(*since), nanos(*expires), hostname)
+}
+
+fn read((address, mac, client_id, state, since, expires, hostname): Row) -> Result<Lease, StoreError> {
+    let what = || format!("the lease of {address}");
+    Ok(Lease {
+        address: parse(&address, what)?,
+        mac: parse(&mac, what)?,
+        client_id: read_client_id(client_id, what)?,
+        state: from_word(&state, what)?,
+        since: timestamp(since),
+        expires: timestamp(expires),
+        hostname,
+    })
 }
 
 fn read_client_id(text: Option<String>, what: impl Fn() -> String) -> Result<Option<Vec<u8>>, StoreError> {
