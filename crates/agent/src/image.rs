@@ -1,4 +1,4 @@
-//! Writes an image onto a disk: chooses the disk, empties it, streams the image, grows it, and leaves a stamp.
+//! Writes an image onto a disk: chooses the disk, makes it unbootable, streams the image, grows it, and leaves a stamp.
 //!
 //! The disk is not touched before the server has confirmed the order and the image's first bytes are what they
 //! were declared to be.

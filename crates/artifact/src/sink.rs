@@ -1,4 +1,5 @@
-//! Writes an image onto a disk while it arrives: unpacked, verified, holes skipped, in bounded memory.
+//! Writes an image onto a disk while it arrives: unpacked, verified, in bounded memory. Where the image has holes the
+//! disk gets holes, if it can; what the image does not reach is left as it was.
 //!
 //! The first and the last MiB, where firmware looks for boot code and partition tables, are kept back and
 //! written last, after the digest has been found right. A machine that loses its power in the middle therefore
@@ -7,10 +8,10 @@
 
 mod blocks;
 mod disk_writer;
+mod ends;
 mod pipeline;
-mod prepare;
 
-pub use prepare::{prepare, wipe_ends};
+pub use ends::wipe_ends;
 
 pub(crate) use blocks::Blocks;
 
@@ -137,15 +138,6 @@ pub enum ImageError {
     GivenUp,
 }
 
-/// Whether what the image leaves out can be left out of writing too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Holes {
-    /// The image's place reads as zeroes: zeroes need not be written.
-    Skip,
-    /// The target holds anything: zeroes are written like other bytes.
-    Write,
-}
-
 /// What was done to the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written {
@@ -165,11 +157,11 @@ pub struct ImageSink<T> {
 }
 
 impl<T: BlockTarget + Send + 'static> ImageSink<T> {
-    /// Starts on a target that [`prepare`] has emptied.
+    /// Starts on a target, which does not boot any more when this returns; nothing else of it has changed.
     ///
     /// # Errors
-    /// When the image does not fit.
-    pub fn new(target: T, expected: Expected, holes: Holes) -> Result<Self, ImageError> {
+    /// When the image does not fit or the disk refuses.
+    pub fn new(mut target: T, expected: Expected) -> Result<Self, ImageError> {
         let found = target.size_bytes();
         let needed = expected.disk_size_bytes;
         if needed > found {
@@ -180,8 +172,9 @@ impl<T: BlockTarget + Send + 'static> ImageSink<T> {
         {
             return Err(ImageError::DiskTooShort { expected: needed, found: map.disk_bytes() });
         }
+        wipe_ends(&mut target)?;
         let passed = Arc::new(AtomicU64::new(0));
-        let pipeline = Pipeline::start(target, &expected, holes, Arc::clone(&passed)).map_err(ImageError::Start)?;
+        let pipeline = Pipeline::start(target, &expected, Arc::clone(&passed)).map_err(ImageError::Start)?;
         Ok(Self { expected, fed_bytes: 0, passed, pipeline: Some(pipeline) })
     }
 

@@ -1,7 +1,7 @@
 //! An image onto a disk, by the agent as it is built for machines, beside `zstd -dc | dd oflag=direct`.
 //!
-//! The agent does more: it fetches the file over HTTP, hashes it, empties the disk first and writes what boots last.
-//! Both write a file on the same filesystem, which was in use before, and both flush it.
+//! The agent does more: it fetches the file over HTTP, hashes it, and writes what boots last. Both write a file on the
+//! same filesystem that was full of something else, and both flush it.
 
 mod disk;
 mod server;
@@ -84,6 +84,7 @@ impl Image {
 
     /// Seconds, and KiB of memory.
     fn written_by_agent(&self, agent: &Path, server: &Server) -> Result<(f64, f64)> {
+        disk::fill_with_old(&self.disk())?;
         let started = Instant::now();
         let told = command::run(Command::new(agent).arg(&self.machine).arg(&server.url))?;
         let seconds = started.elapsed().as_secs_f64();
@@ -93,12 +94,13 @@ impl Image {
     }
 
     fn written_by_dd(&self) -> Result<f64> {
+        disk::fill_with_old(&self.disk())?;
         let started = Instant::now();
         let mut zstd = Command::new("zstd").args(["-dcq"]).arg(&self.file).stdout(Stdio::piped()).spawn()?;
         let packed = zstd.stdout.take().context("zstd has no output")?;
         let mut dd = Command::new("dd");
         dd.arg(format!("of={}", self.disk().display()));
-        dd.args(["bs=1M", "iflag=fullblock", "oflag=direct", "conv=notrunc,fsync", "status=none"]);
+        dd.args(["bs=4M", "iflag=fullblock", "oflag=direct", "conv=notrunc,fsync", "status=none"]);
         let status = dd.stdin(packed).status().context("starting dd")?;
         ensure!(status.success() && zstd.wait()?.success(), "zstd or dd failed");
         let seconds = started.elapsed().as_secs_f64();
@@ -133,6 +135,5 @@ fn make_machine(folder: &Path, disk_bytes: u64) -> Result<()> {
         fs::write(path, text)?;
     }
     fs::create_dir_all(folder.join("dev"))?;
-    let mut disk = File::create(folder.join("dev/vda"))?;
-    disk::fill_with_old(&mut disk, disk_bytes)
+    Ok(File::create(folder.join("dev/vda"))?.set_len(disk_bytes)?)
 }

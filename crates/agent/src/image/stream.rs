@@ -4,7 +4,7 @@ use super::download::Download;
 use super::{Device, Sharing, failed};
 use crate::task::{Stop, TaskContext};
 use artifact::qcow2::{Map, MapError};
-use artifact::sink::{self, Compression, Expected, ImageSink, Packing, Written};
+use artifact::sink::{Compression, Expected, ImageSink, Packing, Written};
 use artifact::{FileTarget, Piece, format};
 use types::ErrorClass;
 use types::agent::WriteImage;
@@ -18,7 +18,7 @@ pub(super) fn stream(device: &Device<'_>, order: &WriteImage, context: &TaskCont
         .map_err(|error| Stop::failed(ErrorClass::Configuration, error.to_string()))?;
     let packing = packing(&mut download, order)?;
     context.confirm(order.disk_size_bytes, "bytes", "about to write the image")?;
-    let mut sink = prepared(device, order, packing, context)?;
+    let mut sink = prepared(device, order, packing)?;
     let fed = sink.feed(first).map_err(|error| failed(&error));
     if let Err(stop) = fed.and_then(|()| feed(&mut sink, &mut download, order, context)) {
         // What stopped it is what the operator wants to know; nothing bootable has been written yet.
@@ -70,30 +70,16 @@ fn map_of(download: &mut Download<'_>, order: &WriteImage) -> Result<Map, Stop> 
     Ok(map)
 }
 
-/// The emptied disk, ready to take the file.
-fn prepared(
-    device: &Device<'_>,
-    order: &WriteImage,
-    packing: Packing,
-    context: &TaskContext<'_>,
-) -> Result<ImageSink<FileTarget>, Stop> {
-    let mut target = device.open(Sharing::Exclusive).map_err(|error| device.refused("opening", &error))?;
-    let total = order.disk_size_bytes;
-    let mut stopped = Ok(());
-    let holes = sink::prepare(&mut target, total, |done| {
-        if stopped.is_ok() {
-            stopped = context.progress(done, total, "bytes", "emptying the disk");
-        }
-    })
-    .map_err(|error| failed(&error))?;
-    stopped?;
+/// The disk, which does not boot any more, ready to take the file.
+fn prepared(device: &Device<'_>, order: &WriteImage, packing: Packing) -> Result<ImageSink<FileTarget>, Stop> {
+    let target = device.open(Sharing::Exclusive).map_err(|error| device.refused("opening", &error))?;
     let expected = Expected {
         digest: order.digest,
         file_size_bytes: order.file_size_bytes,
         packing,
         disk_size_bytes: order.disk_size_bytes,
     };
-    ImageSink::new(target, expected, holes).map_err(|error| failed(&error))
+    ImageSink::new(target, expected).map_err(|error| failed(&error))
 }
 
 fn feed(

@@ -1,20 +1,19 @@
 //! The file as it arrives, put where the map says.
 
 use super::{ClusterCompression, Kind, Map, Qcow2Error, SeenTable, Segment};
-use crate::sink::{Blocks, Holes, ImageError};
+use crate::sink::{Blocks, ImageError};
 use flate2::{Decompress, FlushDecompress};
 use std::io::{self, Read};
 use zstd::stream::raw::{Decoder, InBuffer, Operation, OutBuffer};
 
-/// Reads the whole file and writes its disk. Where the target does not read as zeroes, what the file leaves out is
-/// written too.
-pub(crate) fn scatter(map: &Map, file: impl Read, disk: &mut Blocks, holes: Holes) -> Result<(), ImageError> {
+/// Reads the whole file and writes its disk; what the file leaves out is zeroes.
+pub(crate) fn scatter(map: &Map, file: impl Read, disk: &mut Blocks) -> Result<(), ImageError> {
     let mut scatter = Scatter {
         map,
         window: Window { file, bytes: Vec::new(), start: 0 },
         unpacker: ClusterUnpacker::new(map.compression)?,
         cluster: vec![0; usize::try_from(map.cluster_bytes).unwrap_or_default()],
-        written: Written::new(map, holes),
+        written: Written::new(map),
     };
     for segment in &map.segments {
         scatter.take(segment, disk)?;
@@ -178,17 +177,14 @@ impl ClusterUnpacker {
     }
 }
 
-/// Which clusters of the disk have come; kept only where the others have to be written too.
+/// Which clusters of the disk have come, a bit each.
 struct Written {
     words: Vec<u64>,
 }
 
 impl Written {
-    fn new(map: &Map, holes: Holes) -> Self {
-        let clusters = match holes {
-            Holes::Skip => 0,
-            Holes::Write => map.disk_bytes.div_ceil(map.cluster_bytes),
-        };
+    fn new(map: &Map) -> Self {
+        let clusters = map.disk_bytes.div_ceil(map.cluster_bytes);
         Self { words: vec![0; usize::try_from(clusters.div_ceil(64)).unwrap_or_default()] }
     }
 
@@ -200,24 +196,29 @@ impl Written {
         }
     }
 
+    /// The clusters that have not come are holes, as long as they can be.
     fn fill_the_rest(&self, map: &Map, disk: &mut Blocks) -> Result<(), ImageError> {
-        for (word, base) in self.words.iter().zip((0_u64..).step_by(64)) {
-            for bit in (0..64).filter(|bit| word & (1 << bit) == 0) {
-                let at = (base + bit).saturating_mul(map.cluster_bytes);
-                let end = at.saturating_add(map.cluster_bytes).min(map.disk_bytes);
-                if at >= end {
-                    break;
+        let clusters = map.disk_bytes.div_ceil(map.cluster_bytes);
+        let (mut cluster, mut hole) = (0, None);
+        while cluster < clusters {
+            let word = usize::try_from(cluster / 64).ok().and_then(|word| self.words.get(word)).copied();
+            let has_come = word.is_some_and(|word| word & (1 << (cluster % 64)) != 0);
+            match (has_come, hole) {
+                (false, None) => hole = Some(cluster),
+                (true, Some(first)) => {
+                    put_hole(map, first, cluster, disk)?;
+                    hole = None;
                 }
-                disk.seek(at)?;
-                while disk.position() < end {
-                    let left = usize::try_from(end - disk.position()).unwrap_or(usize::MAX);
-                    let space = disk.space()?;
-                    let length = space.len().min(left);
-                    space.iter_mut().take(length).for_each(|byte| *byte = 0);
-                    disk.extend(length)?;
-                }
+                (true, None) | (false, Some(_)) => {}
             }
+            cluster += 1;
         }
-        Ok(())
+        hole.map_or(Ok(()), |first| put_hole(map, first, clusters, disk))
     }
+}
+
+fn put_hole(map: &Map, first: u64, end: u64, disk: &mut Blocks) -> Result<(), ImageError> {
+    let start = first.saturating_mul(map.cluster_bytes);
+    let end = end.saturating_mul(map.cluster_bytes).min(map.disk_bytes);
+    disk.put_hole(start, end.saturating_sub(start))
 }

@@ -5,10 +5,12 @@ use crate::block::Block;
 use crate::format;
 use std::sync::mpsc::{Receiver, SyncSender};
 
-/// A block and where on the disk it belongs.
-pub(crate) struct Placed {
-    pub(crate) offset: u64,
-    pub(crate) block: Block,
+/// What comes at a place of the disk.
+pub(crate) enum Placed {
+    /// Bytes.
+    Bytes { offset: u64, block: Block },
+    /// Zeroes, which nobody has written down.
+    Hole { offset: u64, length: u64 },
 }
 
 /// Gathers the disk's bytes into blocks, in whatever order they come.
@@ -38,6 +40,13 @@ impl Blocks {
             self.offset = position;
         }
         Ok(())
+    }
+
+    /// A part of the disk is zeroes.
+    pub(crate) fn put_hole(&mut self, offset: u64, length: u64) -> Result<(), ImageError> {
+        self.flush()?;
+        self.offset = offset.saturating_add(length);
+        self.full.send(Placed::Hole { offset, length }).map_err(|_| ImageError::GivenUp)
     }
 
     /// Where the next bytes may be put; empty at the disk's end.
@@ -91,6 +100,6 @@ impl Blocks {
         self.offset += block.bytes().len() as u64;
         self.block.clear();
         // The writing side ends early only with an error of its own, which is the one to report.
-        self.full.send(Placed { offset, block }).map_err(|_| ImageError::GivenUp)
+        self.full.send(Placed::Bytes { offset, block }).map_err(|_| ImageError::GivenUp)
     }
 }

@@ -1,10 +1,15 @@
-//! The writing side: leaves holes out, and keeps back what would make the disk boot.
+//! The writing side: makes holes where the image has them, and keeps back what would make the disk boot.
 
-use super::{EDGE_BYTES, Holes, ImageError, Written};
+use super::{EDGE_BYTES, ImageError, Written};
+use crate::block::Block;
 use crate::target::BlockTarget;
 
-/// Zeroes are skipped in units of this size: small enough to find ext4's holes, large enough to keep writes large.
+/// Zeroes are found in units of this size: small enough to find ext4's holes, large enough to keep writes large.
 pub(super) const GRANULE_BYTES: usize = 64 << 10;
+/// Shorter runs of zeroes are written: telling a disk to forget them costs more than sending them.
+const MIN_HOLE_BYTES: u64 = 1 << 20;
+/// Longer ones are made in pieces, so that a slow disk shows progress.
+const MAX_HOLE_BYTES: u64 = 64 << 20;
 /// What firmware reads first is written last.
 const FIRST_SECTORS: usize = 4096;
 
@@ -12,6 +17,8 @@ const FIRST_SECTORS: usize = 4096;
 pub(super) struct DiskWriter<T> {
     pub(super) target: T,
     holes: Holes,
+    /// Zeroes that were passed and neither made a hole nor written yet.
+    pending: Run,
     /// What falls into the first MiB, kept back.
     head: Vec<u8>,
     /// What falls into the last MiB of the target, kept back.
@@ -20,15 +27,31 @@ pub(super) struct DiskWriter<T> {
     written_bytes: u64,
 }
 
+/// Whether the target can make holes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holes {
+    /// As far as is known.
+    Make,
+    /// It cannot, or does not keep what it promises: zeroes are written like other bytes.
+    Write,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Run {
+    offset: u64,
+    length: u64,
+}
+
 impl<T: BlockTarget> DiskWriter<T> {
     /// Writes a disk of `disk_bytes`.
-    pub(super) fn new(target: T, holes: Holes, disk_bytes: u64) -> Self {
+    pub(super) fn new(target: T, disk_bytes: u64) -> Self {
         // Aligned, so that what comes before it can be written directly.
         let tail_offset = target.size_bytes().saturating_sub(EDGE_BYTES).max(EDGE_BYTES) & !4095;
         let kept = |bytes: u64| vec![0; usize::try_from(bytes).unwrap_or_default()];
         Self {
             target,
-            holes,
+            holes: Holes::Make,
+            pending: Run::default(),
             head: kept(disk_bytes.min(EDGE_BYTES)),
             tail: kept(disk_bytes.saturating_sub(tail_offset)),
             tail_offset,
@@ -47,21 +70,86 @@ impl<T: BlockTarget> DiskWriter<T> {
         self.write_body(body_offset, body)
     }
 
+    /// Takes so many zeroes. What falls into the ends is zero already.
+    pub(super) fn put_hole(&mut self, offset: u64, length: u64) -> Result<(), ImageError> {
+        let start = offset.max(EDGE_BYTES);
+        let end = offset.saturating_add(length).min(self.tail_offset);
+        if start < end { self.pass(start, end - start) } else { Ok(()) }
+    }
+
     /// Writes each run of granules that are not all zeroes with one call.
     fn write_body(&mut self, mut offset: u64, body: &[u8]) -> Result<(), ImageError> {
-        if self.holes == Holes::Write {
-            return self.write(offset, body);
-        }
         let granules: Vec<(bool, usize)> =
             body.chunks(GRANULE_BYTES).map(|granule| (is_zero(granule), granule.len())).collect();
         let mut rest = body;
         for run in granules.chunk_by(|left, right| left.0 == right.0) {
             let (piece, later) = rest.split_at(run.iter().map(|(_, length)| length).sum());
-            if run.first().is_some_and(|(is_hole, _)| !is_hole) {
-                self.write(offset, piece)?;
+            match run.first() {
+                Some((true, _)) => self.pass(offset, piece.len() as u64)?,
+                Some((false, _)) | None => {
+                    self.settle()?;
+                    self.write(offset, piece)?;
+                }
             }
             offset += piece.len() as u64;
             rest = later;
+        }
+        Ok(())
+    }
+
+    /// Adds zeroes to those that wait.
+    fn pass(&mut self, offset: u64, length: u64) -> Result<(), ImageError> {
+        if self.pending.offset + self.pending.length != offset {
+            self.settle()?;
+        }
+        if self.pending.length == 0 {
+            self.pending.offset = offset;
+        }
+        self.pending.length += length;
+        if self.pending.length >= MAX_HOLE_BYTES { self.settle() } else { Ok(()) }
+    }
+
+    /// Makes the zeroes that wait a hole, or writes them.
+    fn settle(&mut self) -> Result<(), ImageError> {
+        let mut run = std::mem::take(&mut self.pending);
+        while run.length > 0 {
+            let length = run.length.min(MAX_HOLE_BYTES);
+            if !self.make_hole(run.offset, length) {
+                self.write_zeroes(run.offset, length)?;
+            }
+            run = Run { offset: run.offset + length, length: run.length - length };
+        }
+        Ok(())
+    }
+
+    /// Some devices accept the request and keep the bytes, so both ends of a hole are read back rather than trusted.
+    fn make_hole(&mut self, offset: u64, length: u64) -> bool {
+        if self.holes == Holes::Write || length < MIN_HOLE_BYTES {
+            return false;
+        }
+        // A disk that fails at this may still take writes; if not, the first one will say so.
+        let is_made = self.target.punch_hole(offset, length).unwrap_or(false)
+            && self.reads_as_zeroes(offset)
+            && self.reads_as_zeroes(offset + length - FIRST_SECTORS as u64);
+        if !is_made {
+            self.holes = Holes::Write;
+        }
+        is_made
+    }
+
+    fn reads_as_zeroes(&mut self, offset: u64) -> bool {
+        let mut sample = [0xff; FIRST_SECTORS];
+        self.target.read_at(offset, &mut sample).is_ok() && is_zero(&sample)
+    }
+
+    fn write_zeroes(&mut self, offset: u64, length: u64) -> Result<(), ImageError> {
+        let zeroes = Block::of_zeroes();
+        let mut at = offset;
+        while at < offset + length {
+            let left = usize::try_from(offset + length - at).unwrap_or(usize::MAX);
+            let piece = zeroes.bytes().get(..left).unwrap_or(zeroes.bytes());
+            self.write(at, piece)?;
+            at += piece.len() as u64;
         }
         Ok(())
     }
@@ -76,6 +164,7 @@ impl<T: BlockTarget> DiskWriter<T> {
 
     /// Writes what was kept back: the tail, the head, and last of all the sectors that firmware reads first.
     pub(super) fn complete(&mut self, disk_bytes: u64) -> Result<Written, ImageError> {
+        self.settle()?;
         let (head, tail) = (std::mem::take(&mut self.head), std::mem::take(&mut self.tail));
         let (first_sectors, head) = head.split_at(head.len().min(FIRST_SECTORS));
         self.sync()?;

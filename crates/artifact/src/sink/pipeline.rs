@@ -4,8 +4,8 @@
 
 use super::blocks::{Blocks, Placed};
 use super::disk_writer::DiskWriter;
-use super::{Expected, Holes, ImageError, Packing};
-use crate::block::Piece;
+use super::{Expected, ImageError, Packing};
+use crate::block::{Block, Piece};
 use crate::hash::Hasher;
 use crate::qcow2::scatter;
 use crate::target::BlockTarget;
@@ -19,8 +19,8 @@ use types::Digest;
 
 /// Pieces of 256 KiB that wait on each leg.
 const WAITING_PIECES: usize = 4;
-/// Blocks of 1 MiB that wait to be written.
-const WAITING_BLOCKS: usize = 4;
+/// Blocks of 4 MiB that wait to be written; two more are being filled and written.
+const WAITING_BLOCKS: usize = 3;
 
 /// An image under way.
 pub(super) struct Pipeline<T> {
@@ -39,14 +39,14 @@ pub(super) struct Ended<T> {
 }
 
 impl<T: BlockTarget + Send + 'static> Pipeline<T> {
-    pub(super) fn start(target: T, expected: &Expected, holes: Holes, passed: Arc<AtomicU64>) -> io::Result<Self> {
+    pub(super) fn start(target: T, expected: &Expected, passed: Arc<AtomicU64>) -> io::Result<Self> {
         let (pieces, to_hash) = sync_channel(WAITING_PIECES);
         let (hashed, to_unpack) = sync_channel(WAITING_PIECES);
         let (give_back, used) = channel();
         let (full, to_write) = sync_channel(WAITING_BLOCKS);
         let (give_back_block, empty) = channel();
         let (packing, disk_bytes) = (expected.packing.clone(), expected.disk_size_bytes);
-        let disk = DiskWriter::new(target, holes, disk_bytes);
+        let disk = DiskWriter::new(target, disk_bytes);
         let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
         Ok(Self {
             pieces,
@@ -54,12 +54,12 @@ impl<T: BlockTarget + Send + 'static> Pipeline<T> {
             hash: thread("hash").spawn(move || hash(&to_hash, &hashed))?,
             unpack: thread("unpack").spawn(move || {
                 let file = PieceReader::new(to_unpack, give_back);
-                unpack(&packing, file, Blocks::new(full, empty, disk_bytes), holes)
+                unpack(&packing, file, Blocks::new(full, empty, disk_bytes))
             })?,
             write: thread("write").spawn(move || {
-                write(disk, &to_write, &passed, |placed| {
+                write(disk, &to_write, &passed, |block| {
                     // Nobody wants it back once the last block is on its way.
-                    give_back_block.send(placed.block).ok();
+                    give_back_block.send(block).ok();
                 })
             })?,
         })
@@ -105,7 +105,7 @@ fn hash(pieces: &Receiver<Piece>, onward: &SyncSender<Piece>) -> Digest {
 }
 
 /// Gives how far the disk got.
-fn unpack(packing: &Packing, mut file: PieceReader, mut disk: Blocks, holes: Holes) -> Result<u64, ImageError> {
+fn unpack(packing: &Packing, mut file: PieceReader, mut disk: Blocks) -> Result<u64, ImageError> {
     match packing {
         Packing::Stream(compression) => {
             unpack_stream(*compression, &mut file, &mut disk)?;
@@ -113,7 +113,7 @@ fn unpack(packing: &Packing, mut file: PieceReader, mut disk: Blocks, holes: Hol
             Ok(disk.position())
         }
         Packing::Qcow2(map) => {
-            scatter(map, &mut file, &mut disk, holes)?;
+            scatter(map, &mut file, &mut disk)?;
             disk.flush()?;
             Ok(map.disk_bytes())
         }
@@ -150,15 +150,20 @@ fn write<T: BlockTarget>(
     mut disk: DiskWriter<T>,
     blocks: &Receiver<Placed>,
     passed: &AtomicU64,
-    give_back: impl Fn(Placed),
+    give_back: impl Fn(Block),
 ) -> (DiskWriter<T>, Result<(), ImageError>) {
     for placed in blocks {
-        let bytes = placed.block.bytes();
-        if let Err(error) = disk.put(placed.offset, bytes) {
+        let (put, length) = match &placed {
+            Placed::Bytes { offset, block } => (disk.put(*offset, block.bytes()), block.bytes().len() as u64),
+            Placed::Hole { offset, length } => (disk.put_hole(*offset, *length), *length),
+        };
+        if let Err(error) = put {
             return (disk, Err(error));
         }
-        passed.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        give_back(placed);
+        passed.fetch_add(length, Ordering::Relaxed);
+        if let Placed::Bytes { block, .. } = placed {
+            give_back(block);
+        }
     }
     (disk, Ok(()))
 }

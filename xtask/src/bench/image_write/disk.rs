@@ -36,10 +36,11 @@ pub(super) fn make(path: &Path, kind: Kind, disk_bytes: u64) -> Result<()> {
     Ok(())
 }
 
-/// What was on the disk before.
-pub(super) fn fill_with_old(disk: &mut File, disk_bytes: u64) -> Result<()> {
+/// Fills a disk with what was on it before.
+pub(super) fn fill_with_old(path: &Path) -> Result<()> {
+    let mut disk = File::options().write(true).open(path)?;
     let old = vec![0xaa; 1 << 20];
-    for _ in 0..disk_bytes / old.len() as u64 {
+    for _ in 0..disk.metadata()?.len() / old.len() as u64 {
         disk.write_all(&old)?;
     }
     Ok(disk.sync_all()?)
