@@ -138,6 +138,14 @@ impl Server {
             let (netboot, stop) = (netboot.clone(), stop.clone());
             tasks.spawn(async move { netboot.serve_tftp(listener, stop).await });
         }
+        // By its own address, as with IPv4: firmware takes no answers from another.
+        let over_ipv6 = config.dhcp6.as_ref().zip(config.tftp.filter(SocketAddr::is_ipv4));
+        if let Some((dhcp6, tftp)) = over_ipv6 {
+            let address = SocketAddr::from((dhcp6.address, tftp.port()));
+            let listener = TftpListener::bind(address).await.map_err(listening("TFTP", &address))?;
+            let (netboot, stop) = (netboot.clone(), stop.clone());
+            tasks.spawn(async move { netboot.serve_tftp(listener, stop).await });
+        }
         let router = core.router(&config, http.port(), &netboot, stop.clone()).await?;
         let (http_stop, room) = (stop.clone(), open_files::raise());
         tasks.spawn(async move {
