@@ -21,6 +21,7 @@ mod packages;
 mod place;
 mod setup;
 mod signed_loaders;
+mod simulate;
 mod test;
 mod tidy;
 
@@ -48,6 +49,8 @@ enum Chore {
     E2e(e2e::Options),
     /// Measure how fast it is beside other programs, and write the report.
     Bench(bench::Options),
+    /// Simulate the whole engine in simulated time under every fault, from seeds.
+    Simulate(simulate::Options),
     /// Run every test, after building what they need.
     Test(test::Options),
     /// Format, apply clippy's suggestions and write generated files again.
@@ -73,6 +76,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Check { staged: true } => check::run_staged(),
         Chore::Bench(options) => bench::run(&options),
         Chore::E2e(options) => e2e::run(&options),
+        Chore::Simulate(options) => simulate::run(&options),
         Chore::Test(options) => test::run(&options),
         Chore::Fix => fix::run(),
         Chore::Tidy => tidy::run(),

@@ -2,6 +2,7 @@
 //!
 //! [`crate::Server`] puts sockets in front of them. A simulation calls them itself, in a time of its own.
 
+use crate::attendance::attend;
 use crate::boot_backend::StoredBoot;
 use crate::clock::{SteadyClock, SystemChance};
 use crate::config::Config;
@@ -127,6 +128,11 @@ impl Core {
         };
         api::refresh_image_statuses(&app).await?;
         Ok(api::router(app).merge(web::router()).merge(netboot.http_routes()))
+    }
+
+    /// Says again and again that this server is there, until `stop`: time without a server does not count.
+    pub fn attend(&self, stop: CancellationToken) -> impl Future<Output = io::Result<()>> + use<> {
+        attend(self.store.clone(), self.clock(), stop)
     }
 
     /// The engine, with its view of the store wrapped by `wrap`, and the steps that it takes.

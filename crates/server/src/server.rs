@@ -1,6 +1,5 @@
 //! The parts of a server, from open to stop.
 
-use crate::attendance::attend;
 use crate::config::Config;
 use crate::core::{Core, Surroundings};
 use crate::first_start::first_token;
@@ -153,7 +152,7 @@ impl Server {
             Ok(())
         });
 
-        tasks.spawn(attend(core.store.clone(), core.clock(), stop.clone()));
+        tasks.spawn(core.attend(stop.clone()));
         let (engine, catalogue) = core.engine_over(&config, wrap_store, wrap_steps);
         let engine_stop = stop.clone();
         tasks.spawn(async move {

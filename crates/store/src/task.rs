@@ -194,7 +194,9 @@ async fn find_task(
     query.fetch_optional(executor).await?.map(|row| read_task(&row, sealer)).transpose()
 }
 
-/// The order that counts for the machine's agent. Once a run's outcome is decided, only what was ordered since.
+/// The order that counts for the machine's agent. Once a run's outcome is decided, only what was ordered since. One
+/// that an earlier boot took up is not given out again: how far it came is known to nobody, and its step has it
+/// tried anew under another id.
 async fn find_next_task(
     executor: impl SqliteExecutor<'_>,
     sealer: &Sealer,
@@ -205,7 +207,7 @@ async fn find_next_task(
         "SELECT t.* FROM runs r JOIN tasks t ON t.run = r.id
          JOIN objects m ON m.id = r.machine AND json_extract(m.status, '$.agent.boot_id') = ?2
          WHERE r.machine = ?1 AND r.ended IS NULL AND t.finished IS NULL AND t.withdrawn = 0
-           AND (t.at_end OR NOT r.settled)
+           AND (t.at_end OR NOT r.settled) AND ifnull(t.boot_id, ?2) = ?2
          ORDER BY t.seq LIMIT 1",
     );
     let row = query.bind(machine.to_string()).bind(boot_id.to_string()).fetch_optional(executor).await?;

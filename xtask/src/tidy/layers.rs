@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["artifact", "bmc", "content", "store"],
     &["agent", "api", "client", "netboot", "steps", "web"],
     &["server"],
-    &["lab"],
+    &["lab", "simulation"],
     &["slipway", "slipway-agent", "xtask"],
 ];
 
