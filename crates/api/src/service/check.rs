@@ -2,6 +2,7 @@
 
 use crate::app::CheckStep;
 use crate::service::site::Site;
+use crate::service::{check_dhcp, check_ipv6};
 use content::AnySpec;
 use types::bmc::BmcSpec;
 use types::bootenv::BootEnvSpec;
@@ -91,6 +92,8 @@ impl Check for SubnetSpec {
         if self.lease.0.as_secs() < 60 {
             wrongs.push(wrong("/lease", "a lease is at least 1m: clients renew at half of it"));
         }
+        wrongs.extend(check_dhcp::check(self));
+        wrongs.extend(self.ipv6.iter().flat_map(check_ipv6::check));
         wrongs
     }
 

@@ -4,6 +4,8 @@ pub(crate) mod agent_log;
 pub(crate) mod apply;
 pub(crate) mod builtin;
 pub(crate) mod check;
+mod check_dhcp;
+mod check_ipv6;
 pub(crate) mod equip;
 pub(crate) mod export;
 pub(crate) mod find;
