@@ -1,19 +1,23 @@
 //! `slipway lab`: a virtual rack to try Slipway on.
 
+use crate::connection::Connection;
+use crate::output;
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use lab::demo::{self, DemoOptions, KillOptions};
+use lab::fleet::{FleetOptions, MOST_MACHINES};
 use lab::namespace::command_in_own_network;
 use lab::power::MemoryMachine;
 use lab::redfish::{BmcOptions, BmcSimulator, Firmware};
 use serde_json::json;
 use std::io::{self, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, SocketAddrV4, TcpListener};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 use types::Secret;
 use uuid::Uuid;
 
@@ -22,6 +26,8 @@ use uuid::Uuid;
 pub(crate) enum Lab {
     /// Take a rack of QEMU machines from power-on to DEPLOYED, in a network of its own.
     Demo(Demo),
+    /// Let a fleet of simulated machines boot at once from a server on this computer, and see all of them deployed.
+    Fleet(Fleet),
     /// Serve a simulated BMC (Redfish) in front of a machine that exists only as a record.
     Bmc(Bmc),
 }
@@ -58,6 +64,34 @@ pub(crate) struct Demo {
     inside: Option<RawFd>,
 }
 
+/// A fleet.
+///
+/// It declares a subnet 127.0.0.0/8, an image and its BMCs, so use a server that is for this only. Its machines are
+/// behind a relay agent at 127.0.0.2 port 67, and its BMCs have addresses of 127.32.0.0/14.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Fleet {
+    #[command(flatten)]
+    connection: Connection,
+    /// Machines.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_MACHINES)))]
+    machines: u32,
+    /// The server's DHCP service. Without it machines begin at their boot script.
+    #[arg(long, value_name = "ADDRESS")]
+    dhcp: Option<SocketAddrV4>,
+    /// The port of the server's TFTP service.
+    #[arg(long, default_value_t = 69)]
+    tftp_port: u16,
+    /// The port of all BMCs.
+    #[arg(long, default_value_t = 8443)]
+    bmc_port: u16,
+    /// The size of the image.
+    #[arg(long, default_value_t = 65536, value_name = "BYTES")]
+    image_bytes: usize,
+    /// Seconds until those that have not ended are given up.
+    #[arg(long, default_value_t = 1800, value_name = "SECONDS")]
+    limit: u64,
+}
+
 /// A simulated BMC.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Bmc {
@@ -79,6 +113,7 @@ pub(crate) async fn run(lab: Lab) -> anyhow::Result<ExitCode> {
             Some(listener) => run_demo_inside(demo, listener).await,
             None => start_demo_inside(),
         },
+        Lab::Fleet(fleet) => run_fleet(fleet).await,
         Lab::Bmc(bmc) => serve_bmc(bmc).await,
     }
 }
@@ -124,6 +159,32 @@ async fn run_demo_inside(demo: Demo, listener: RawFd) -> anyhow::Result<ExitCode
     };
     let deployed = demo::run(options).await?;
     Ok(if deployed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn run_fleet(fleet: Fleet) -> anyhow::Result<ExitCode> {
+    let (client, format) = (fleet.connection.client()?, fleet.connection.output);
+    let options = FleetOptions {
+        machines: fleet.machines,
+        dhcp: fleet.dhcp,
+        tftp_port: fleet.tftp_port,
+        bmc_port: fleet.bmc_port,
+        image_bytes: fleet.image_bytes,
+        limit: Duration::from_secs(fleet.limit),
+    };
+    let fleet = lab::fleet::Fleet::prepare(client, options).await?;
+    say("all is declared; the machines are switched on");
+    let tell = |ended: u32, after: Duration| {
+        say(&format!("{ended} ended after {} s", after.as_secs()));
+    };
+    let report = fleet.run(tell).await?;
+    output::print(format, &report, ToString::to_string)?;
+    Ok(if report.deployed == report.machines { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Tells of progress.
+fn say(text: &str) {
+    // Who closed standard error wants to hear nothing.
+    writeln!(io::stderr().lock(), "{text}").ok();
 }
 
 /// Serves until interrupted. The login is printed as one line of JSON.

@@ -3,6 +3,7 @@
 //! Only tests, `xtask` and the `slipway lab` command use it.
 
 pub mod demo;
+pub mod fleet;
 pub mod namespace;
 pub mod network;
 pub mod power;

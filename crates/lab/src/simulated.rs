@@ -1,9 +1,11 @@
 //! A machine without firmware, kernel or disk that talks to the server as a real one does.
 //!
 //! It asks over HTTP what to boot, registers as the agent does, does its tasks, and calls home from its "disk".
+//! One with a boot network gets there as firmware does, by DHCP and TFTP.
 //! It counts what must not happen twice: resets and disk writes. There are no faults in here but those that a
 //! test asks for; thousands of them fit into one process.
 
+use crate::fleet::BootNetwork;
 use crate::power::{BootPlan, BootSource, PowerBackend, PowerError};
 use async_trait::async_trait;
 use serde_json::json;
@@ -21,8 +23,12 @@ use types::{Digest, ErrorClass, How, MacAddr, TaskId};
 use url::Url;
 use uuid::Uuid;
 
-/// Between two tries to reach a server that is away. Short, since a simulated server is back in milliseconds.
-const RETRY_PAUSE: Duration = Duration::from_millis(20);
+/// Before the second try to reach a server that is away. Short, since a simulated server is back in milliseconds.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+/// Pauses double up to this one, so that a fleet does not keep a server busy with its questions.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// What is fetched of a kernel or initrd: machines without memory need no more.
+const HEAD: &str = "bytes=0-65535";
 
 /// What a simulated machine is.
 #[derive(Debug, Clone)]
@@ -56,6 +62,7 @@ pub struct Deeds {
 pub struct SimulatedMachine {
     spec: SimulatedSpec,
     http: reqwest::Client,
+    network: Option<Arc<BootNetwork>>,
     state: Mutex<State>,
     me: Weak<Self>,
 }
@@ -68,6 +75,20 @@ struct State {
     deeds: Deeds,
 }
 
+/// Pauses between tries.
+struct Pauses(Duration);
+
+impl Pauses {
+    fn new() -> Self {
+        Self(FIRST_PAUSE)
+    }
+
+    async fn pause(&mut self) {
+        tokio::time::sleep(self.0.mul_f64(rand::random_range(0.5..1.0))).await;
+        self.0 = (self.0 * 2).min(LONGEST_PAUSE);
+    }
+}
+
 /// The server is away, or does not want this machine to go on.
 #[derive(Debug)]
 enum BootError {
@@ -78,7 +99,16 @@ enum BootError {
 impl SimulatedMachine {
     /// A machine that is off. `http` is shared by all of them, so that ten thousand do not need as many pools.
     pub fn new(spec: SimulatedSpec, http: reqwest::Client) -> Arc<Self> {
-        Arc::new_cyclic(|me| Self { spec, http, state: Mutex::default(), me: Weak::clone(me) })
+        Self::on_network(spec, http, None)
+    }
+
+    /// The same, whose firmware boots from `network`.
+    pub fn with_network(spec: SimulatedSpec, http: reqwest::Client, network: Arc<BootNetwork>) -> Arc<Self> {
+        Self::on_network(spec, http, Some(network))
+    }
+
+    fn on_network(spec: SimulatedSpec, http: reqwest::Client, network: Option<Arc<BootNetwork>>) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self { spec, http, network, state: Mutex::default(), me: Weak::clone(me) })
     }
 
     /// What was done to it so far.
@@ -102,23 +132,45 @@ impl SimulatedMachine {
 
     async fn run_from(self: Arc<Self>, source: BootSource) {
         let boot_id = Uuid::new_v4();
+        let mut pauses = Pauses::new();
         let local = match source {
             BootSource::Disk => true,
             BootSource::DefaultOrder | BootSource::Network | BootSource::Cd => loop {
                 match self.ask_what_to_boot().await {
                     Ok(local) => break local,
-                    Err(BootError::Unreachable | BootError::Refused) => tokio::time::sleep(RETRY_PAUSE).await,
+                    Err(BootError::Unreachable | BootError::Refused) => pauses.pause().await,
                 }
             },
         };
         if local { self.run_installed_system(boot_id).await } else { self.run_agent(boot_id).await }
     }
 
-    /// Whether the boot script sends the machine to its disk.
+    /// Whether the machine is sent to its disk, by its script or by being offered none.
     async fn ask_what_to_boot(&self) -> Result<bool, BootError> {
-        let script = self.fetch(&format!("boot/{}/script.ipxe", self.spec.mac.dashed())).await?;
+        let Some(script) = self.find_script().await? else { return Ok(true) };
+        let script = self.fetch(script).await?;
         let script = String::from_utf8_lossy(&script).into_owned();
-        Ok(!script.lines().any(|line| line.trim_start().starts_with("kernel ")))
+        let mut lines = script.lines().map(str::trim_start);
+        if !lines.clone().any(|line| line.starts_with("kernel ")) {
+            return Ok(true);
+        }
+        if self.network.is_some() {
+            for url in lines.by_ref().filter_map(boot_file) {
+                self.fetch_head(url).await?;
+            }
+        }
+        Ok(false)
+    }
+
+    async fn find_script(&self) -> Result<Option<Url>, BootError> {
+        let Some(network) = &self.network else {
+            return Ok(Some(self.url(&format!("boot/{}/script.ipxe", self.spec.mac.dashed()))));
+        };
+        let found = network.find_script(self.spec.mac, self.spec.firmware).await;
+        found.map_err(|error| {
+            tracing::debug!(machine = self.spec.name, error = &error as &dyn std::error::Error, "network boot failed");
+            BootError::Unreachable
+        })
     }
 
     async fn run_installed_system(&self, boot_id: Uuid) {
@@ -127,38 +179,51 @@ impl SimulatedMachine {
             (state.call_home.clone(), state.deeds.hostname.clone().unwrap_or_default())
         };
         let Some(config) = config else { return };
+        let mut pauses = Pauses::new();
+        if let Some(network) = &self.network {
+            while network.lease_for_system(self.spec.mac).await.is_err() {
+                pauses.pause().await;
+            }
+        }
         let url = self.url("agent/v1/call-home");
         loop {
             let call = self.http.post(url.clone()).bearer_auth(config.token.expose());
             let sent = call.json(&CallHome { boot_id, hostname: hostname.clone() }).send().await;
             match sent {
                 Ok(answer) if answer.status().is_success() || answer.status().is_client_error() => return,
-                Ok(_) | Err(_) => tokio::time::sleep(RETRY_PAUSE).await,
+                Ok(_) | Err(_) => pauses.pause().await,
             }
         }
     }
 
     async fn run_agent(&self, boot_id: Uuid) {
         // A machine reads its configuration once, with its boot files; the token in it is good until it is used.
+        let mut pauses = Pauses::new();
         let config = loop {
             match self.fetch_config().await {
                 Ok(config) => break config,
-                Err(_) => tokio::time::sleep(RETRY_PAUSE).await,
+                Err(_) => pauses.pause().await,
             }
         };
         let registered = loop {
             match self.register(boot_id, &config).await {
                 Ok(registered) => break registered,
-                Err(_) => tokio::time::sleep(RETRY_PAUSE).await,
+                Err(_) => pauses.pause().await,
             }
         };
         let token = registered.token.expose();
         let mut done: HashMap<TaskId, TaskResult> = HashMap::new();
+        let mut pauses = Pauses::new();
         loop {
-            let Ok(Some(order)) = self.next_task(token).await else {
-                tokio::time::sleep(RETRY_PAUSE).await;
-                continue;
+            let order = match self.next_task(token).await {
+                Ok(Some(order)) => order,
+                Ok(None) => continue,
+                Err(_) => {
+                    pauses.pause().await;
+                    continue;
+                }
             };
+            pauses = Pauses::new();
             let result = match done.entry(order.id) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(new) => new.insert(self.carry_out(token, &order).await),
@@ -170,7 +235,7 @@ impl SimulatedMachine {
     }
 
     async fn fetch_config(&self) -> Result<AgentConfig, BootError> {
-        let archive = self.fetch(&format!("boot/{}/agent.cpio", self.spec.mac.dashed())).await?;
+        let archive = self.fetch(self.url(&format!("boot/{}/agent.cpio", self.spec.mac.dashed()))).await?;
         agent_config(&archive).ok_or(BootError::Refused)
     }
 
@@ -227,6 +292,7 @@ impl SimulatedMachine {
     }
 
     async fn write_image(&self, token: &str, path: &str, digest: Digest) -> TaskResult {
+        let mut pauses = Pauses::new();
         let content = loop {
             let url = self.url(path.trim_start_matches('/'));
             match self.http.get(url).bearer_auth(token).send().await {
@@ -241,7 +307,7 @@ impl SimulatedMachine {
                 }
                 Ok(_) | Err(_) => {}
             }
-            tokio::time::sleep(RETRY_PAUSE).await;
+            pauses.pause().await;
         };
         let found = Digest::of(&content);
         if found != digest {
@@ -252,12 +318,12 @@ impl SimulatedMachine {
         TaskResult::Done { how: How::Changed, outputs: json!({"disk": "vda"}) }
     }
 
-    async fn fetch(&self, path: &str) -> Result<Vec<u8>, BootError> {
-        let answer = self.http.get(self.url(path)).send().await.map_err(|_| BootError::Unreachable)?;
-        if !answer.status().is_success() {
-            return Err(BootError::Refused);
-        }
-        answer.bytes().await.map(|bytes| bytes.to_vec()).map_err(|_| BootError::Unreachable)
+    async fn fetch(&self, url: Url) -> Result<Vec<u8>, BootError> {
+        read(self.http.get(url)).await
+    }
+
+    async fn fetch_head(&self, url: Url) -> Result<Vec<u8>, BootError> {
+        read(self.http.get(url).header(reqwest::header::RANGE, HEAD)).await
     }
 
     fn url(&self, path: &str) -> Url {
@@ -324,6 +390,23 @@ impl PowerBackend for SimulatedMachine {
     async fn graceful_shutdown(&self) -> Result<(), PowerError> {
         self.power_off().await
     }
+}
+
+async fn read(request: reqwest::RequestBuilder) -> Result<Vec<u8>, BootError> {
+    let answer = request.send().await.map_err(|_| BootError::Unreachable)?;
+    if !answer.status().is_success() {
+        return Err(BootError::Refused);
+    }
+    answer.bytes().await.map(|bytes| bytes.to_vec()).map_err(|_| BootError::Unreachable)
+}
+
+/// The URL of a kernel or initrd in a line of an iPXE script. The agent's configuration is fetched by the agent: it
+/// is good for one registration.
+fn boot_file(line: &str) -> Option<Url> {
+    let mut words = line.split_whitespace();
+    let is_file = matches!(words.next(), Some("kernel" | "initrd"));
+    let url = words.find(|word| word.starts_with("http://")).filter(|_| is_file)?;
+    url.parse().ok().filter(|url: &Url| !url.path().ends_with("/agent.cpio"))
 }
 
 /// The agent's configuration out of a `newc` archive: the text between the braces of its only JSON file.

@@ -36,17 +36,23 @@ pub(super) const ROLES: &[(&str, &[&str])] = &[
     ("ReadOnly", &["Login", "ConfigureSelf"]),
 ];
 
-/// All resources. `on` is what the machine's power shows as.
-pub(super) fn all(identity: &Identity, state: &State, on: bool) -> Documents {
+/// The resources of the part of the service that `path` is in. `on` is what the machine's power shows as.
+///
+/// Only that part, since thousands of BMCs share a processor when a whole fleet is simulated.
+pub(super) fn around(path: &str, identity: &Identity, state: &State, on: bool) -> Documents {
     let mut documents = Documents::new();
-    documents.insert(ROOT.to_owned(), root(identity));
-    systems(&mut documents, identity, state, on);
-    managers(&mut documents, identity, state);
-    chassis(&mut documents, identity, on);
-    accounts(&mut documents, &state.accounts);
-    sessions(&mut documents, &state.sessions);
-    tasks(&mut documents, &state.tasks);
-    registries(&mut documents);
+    let below = path.strip_prefix(ROOT).unwrap_or(path).trim_start_matches('/');
+    match below.split('/').next().unwrap_or_default() {
+        "" => drop(documents.insert(ROOT.to_owned(), root(identity))),
+        "Systems" => systems(&mut documents, identity, state, on),
+        "Managers" => managers(&mut documents, identity, state),
+        "Chassis" => chassis(&mut documents, identity, on),
+        "AccountService" => accounts(&mut documents, &state.accounts),
+        "SessionService" => sessions(&mut documents, &state.sessions),
+        "TaskService" => tasks(&mut documents, &state.tasks),
+        "Registries" => registries(&mut documents),
+        _ => {}
+    }
     documents
 }
 

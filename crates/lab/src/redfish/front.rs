@@ -119,7 +119,8 @@ impl Shared {
                 Some(Reply::json(StatusCode::OK, metadata::service_document()).allow(READ_ONLY))
             }
             ROOT if reads => {
-                let root = documents::all(&self.identity, &self.state(), false).remove(ROOT).unwrap_or_default();
+                let root =
+                    documents::around(ROOT, &self.identity, &self.state(), false).remove(ROOT).unwrap_or_default();
                 Some(Reply::resource(StatusCode::OK, root).allow(READ_ONLY))
             }
             _ if *method == Method::POST && is_sessions(path) => {
@@ -137,7 +138,7 @@ impl Shared {
         if let Some(id) = path.strip_prefix(MONITORS).and_then(|rest| rest.strip_prefix('/')) {
             return self.look_at_monitor(id).await;
         }
-        let documents = self.documents(path == SYSTEM).await;
+        let documents = self.documents(path, path == SYSTEM).await;
         let Some(document) = documents.get(path) else { return missing(path) };
         let reply = Reply::resource(StatusCode::OK, document.clone()).allow(allowed(path));
         let known = headers.get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
@@ -160,7 +161,7 @@ impl Shared {
                 actions::carry_out(self, work).await
             }
             Some(None) => {
-                let documents = self.documents(false).await;
+                let documents = self.documents(TASKS, false).await;
                 let task = documents.get(&format!("{TASKS}/{id}")).cloned().unwrap_or_default();
                 if task["TaskState"] == "Completed" {
                     return Reply::no_content();
@@ -176,7 +177,7 @@ impl Shared {
     async fn write(&self, caller: &Caller, request: &Request<Bytes>, path: &str) -> Reply {
         let _writing = self.writing.lock().await;
         let method = request.method();
-        let documents = self.documents(false).await;
+        let documents = self.documents(path, false).await;
         let action = path.split_once("/Actions/");
         if action.is_none() && !documents.contains_key(path) {
             return missing(path);
@@ -224,7 +225,7 @@ impl Shared {
         {
             return Ok(promise);
         }
-        let document = self.documents(false).await.remove(path).unwrap_or_default();
+        let document = self.documents(path, false).await.remove(path).unwrap_or_default();
         Ok(patch::patched(document, &change.refused))
     }
 
@@ -232,7 +233,7 @@ impl Shared {
         let created = accounts::create_account(&mut self.state(), body);
         match created {
             Ok(path) => {
-                let document = self.documents(false).await.remove(&path).unwrap_or_default();
+                let document = self.documents(&path, false).await.remove(&path).unwrap_or_default();
                 Reply::resource(StatusCode::CREATED, document).location(&path)
             }
             Err(reply) => reply,
@@ -249,12 +250,12 @@ impl Shared {
         }
     }
 
-    /// Every resource as it shows now. A look at the system brings late changes nearer.
-    async fn documents(&self, looks_at_system: bool) -> Documents {
+    /// `path` and the resources around it as they show now. A look at the system brings late changes nearer.
+    async fn documents(&self, path: &str, looks_at_system: bool) -> Documents {
         let on = self.backend.is_on().await;
         let mut state = self.state();
         let shown_on = state.stale_power.map_or(on, |(stale, _)| stale);
-        let documents = documents::all(&self.identity, &state, shown_on);
+        let documents = documents::around(path, &self.identity, &state, shown_on);
         if looks_at_system {
             state.stale_power = state.stale_power.and_then(|(stale, looks)| Some((stale, looks.checked_sub(1)?)));
             if let Some((boot, looks)) = state.late_boot.take() {

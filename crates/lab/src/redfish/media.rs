@@ -9,7 +9,7 @@ use super::state::Slot;
 use axum::body::Bytes;
 use http::StatusCode;
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
 
@@ -52,11 +52,18 @@ async fn insert(shared: &Shared, index: usize, body: &Bytes) -> Reply {
         return Reply::error(StatusCode::CONFLICT, &Message::already_so());
     }
     let id = shared.state().new_id();
-    let file = shared.media_folder.path().join(format!("image-{id}.iso"));
-    if let Err(error) = fetch(&url, &file).await {
-        tracing::warn!(error = &error as &dyn std::error::Error, "Lab BMC could not fetch a virtual medium");
-        return Reply::bad_request(&Message::cannot_connect(&url));
-    }
+    let name = format!("image-{id}.iso");
+    let fetched = match shared.media_folder() {
+        Ok(folder) => fetch(&url, folder.join(name)).await,
+        Err(error) => Err(FetchError::Write(error)),
+    };
+    let file = match fetched {
+        Ok(file) => file,
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "Lab BMC could not fetch a virtual medium");
+            return Reply::bad_request(&Message::cannot_connect(&url));
+        }
+    };
     put(shared, index, Slot { url: Some(url), file: Some(file) });
     Reply::no_content()
 }
@@ -75,7 +82,7 @@ fn put(shared: &Shared, index: usize, slot: Slot) {
 }
 
 /// Any certificate authority is refused: images of the lab come over plain HTTP.
-async fn fetch(url: &str, file: &Path) -> Result<(), FetchError> {
+async fn fetch(url: &str, file: PathBuf) -> Result<PathBuf, FetchError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -86,9 +93,10 @@ async fn fetch(url: &str, file: &Path) -> Result<(), FetchError> {
     let request = client.map_err(FetchError::Download)?.get(url);
     let mut response =
         request.send().await.and_then(reqwest::Response::error_for_status).map_err(FetchError::Download)?;
-    let mut out = tokio::fs::File::create(file).await.map_err(FetchError::Write)?;
+    let mut out = tokio::fs::File::create(&file).await.map_err(FetchError::Write)?;
     while let Some(chunk) = response.chunk().await.map_err(FetchError::Download)? {
         out.write_all(&chunk).await.map_err(FetchError::Write)?;
     }
-    out.flush().await.map_err(FetchError::Write)
+    out.flush().await.map_err(FetchError::Write)?;
+    Ok(file)
 }

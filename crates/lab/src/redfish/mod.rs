@@ -21,4 +21,5 @@ mod tls;
 pub mod tree;
 
 pub use faults::{Calls, Chance, Dice, Faults, Hostile};
-pub use simulator::{BmcOptions, BmcSimulator, Firmware, StartError};
+pub use simulator::{BmcOptions, BmcService, BmcSimulator, Firmware, StartError};
+pub(crate) use tls::own_certificate;

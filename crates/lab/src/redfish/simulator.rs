@@ -3,10 +3,13 @@
 use super::actions;
 use super::faults::Faults;
 use super::state::State;
-use super::tls::Listener;
+use super::tls::{Handler, Listener};
 use crate::power::{BootPlan, PowerBackend};
+use axum::body::{Body, Bytes};
+use http::{Request, Response};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tempfile::TempDir;
 use types::{Digest, Params, Secret};
@@ -65,9 +68,6 @@ pub enum StartError {
     /// The address could not be listened on.
     #[error("listening for requests")]
     Listen(#[source] std::io::Error),
-    /// The folder for inserted images could not be made.
-    #[error("making a folder for virtual media")]
-    MediaFolder(#[source] std::io::Error),
     /// A captured tree could not be read.
     #[error("reading a captured tree")]
     Tree(#[source] std::io::Error),
@@ -82,11 +82,29 @@ pub(super) struct Identity {
     pub(super) service_uuid: Uuid,
 }
 
+/// A BMC that somebody else listens for, at the address of its options.
+pub struct BmcService {
+    shared: Shared,
+}
+
+impl BmcService {
+    /// A BMC whose machine is as `options` say.
+    pub fn new(options: BmcOptions) -> Self {
+        Self { shared: Shared::new(options) }
+    }
+
+    /// Its answer. None when it closes the connection instead.
+    pub async fn answer(&self, request: Request<Bytes>) -> Option<Response<Body>> {
+        self.shared.answer(request).await.ok()
+    }
+}
+
 /// What requests work on.
 pub(super) struct Shared {
     pub(super) identity: Identity,
     pub(super) backend: Arc<dyn PowerBackend>,
-    pub(super) media_folder: TempDir,
+    /// Made for the first image: of a fleet's BMCs, most never see one.
+    media_folder: Mutex<Option<TempDir>>,
     /// Held over each write, so that writes happen one after the other and conditions hold while they do.
     pub(super) writing: tokio::sync::Mutex<()>,
     state: Mutex<State>,
@@ -95,12 +113,35 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    fn new(options: BmcOptions) -> Self {
+        let BmcOptions { listen: _, name, uuid, serial, model, firmware, username, password, backend } = options;
+        let service_uuid = Uuid::new_v5(&uuid, b"bmc");
+        Self {
+            identity: Identity { name, uuid, serial, model, service_uuid },
+            backend,
+            media_folder: Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
+            state: Mutex::new(State::new(username, password, firmware)),
+            faults: Arc::default(),
+            requests: Mutex::default(),
+        }
+    }
+
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn faults(&self) -> MutexGuard<'_, Faults> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where inserted images are kept.
+    pub(super) fn media_folder(&self) -> std::io::Result<PathBuf> {
+        let mut folder = self.media_folder.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(folder) = &*folder {
+            return Ok(folder.path().to_owned());
+        }
+        Ok(folder.insert(TempDir::new()?).path().to_owned())
     }
 
     pub(super) fn count(&self, request: String) {
@@ -117,17 +158,8 @@ pub struct BmcSimulator {
 impl BmcSimulator {
     /// Starts a BMC with a new certificate.
     pub async fn start(options: BmcOptions) -> Result<Self, StartError> {
-        let BmcOptions { listen, name, uuid, serial, model, firmware, username, password, backend } = options;
-        let service_uuid = Uuid::new_v5(&uuid, b"bmc");
-        let shared = Arc::new(Shared {
-            identity: Identity { name, uuid, serial, model, service_uuid },
-            backend,
-            media_folder: TempDir::new().map_err(StartError::MediaFolder)?,
-            writing: tokio::sync::Mutex::default(),
-            state: Mutex::new(State::new(username, password, firmware)),
-            faults: Arc::default(),
-            requests: Mutex::default(),
-        });
+        let listen = options.listen;
+        let shared = Arc::new(Shared::new(options));
         let listener = Listener::start(listen, shared.clone()).await?;
         Ok(Self { shared, listener })
     }

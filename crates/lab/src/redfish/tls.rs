@@ -29,6 +29,20 @@ pub(super) trait Handler: Send + Sync + 'static {
     async fn answer(&self, request: Request<Bytes>) -> Result<Response<Body>, Dropped>;
 }
 
+/// TLS with a new certificate for `names`, and the certificate's SHA-256.
+pub(crate) fn own_certificate(names: Vec<String>) -> Result<(Arc<rustls::ServerConfig>, Digest), StartError> {
+    let own = rcgen::generate_simple_self_signed(names).map_err(StartError::Certificate)?;
+    let certificate = own.cert.der().clone();
+    let digest = Digest::of(&certificate);
+    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(own.signing_key.serialize_der());
+    let mut config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .and_then(|config| config.with_no_client_auth().with_single_cert(vec![certificate], key.into()))
+        .map_err(StartError::Tls)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok((Arc::new(config), digest))
+}
+
 /// A listener that runs.
 pub(super) struct Listener {
     pub(super) address: SocketAddr,
@@ -39,22 +53,12 @@ pub(super) struct Listener {
 
 impl Listener {
     pub(super) async fn start(listen: SocketAddr, handler: Arc<dyn Handler>) -> Result<Self, StartError> {
-        let names = vec![listen.ip().to_string(), "localhost".to_owned()];
-        let own = rcgen::generate_simple_self_signed(names).map_err(StartError::Certificate)?;
-        let certificate = own.cert.der().clone();
-        let digest = Digest::of(&certificate);
-        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(own.signing_key.serialize_der());
-        let mut config =
-            rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-                .with_safe_default_protocol_versions()
-                .and_then(|config| config.with_no_client_auth().with_single_cert(vec![certificate], key.into()))
-                .map_err(StartError::Tls)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let (config, digest) = own_certificate(vec![listen.ip().to_string(), "localhost".to_owned()])?;
         let socket = std::net::TcpListener::bind(listen).map_err(StartError::Listen)?;
         socket.set_nonblocking(true).map_err(StartError::Listen)?;
         let address = socket.local_addr().map_err(StartError::Listen)?;
         let handle = axum_server::Handle::new();
-        let tls = axum_server::tls_rustls::RustlsConfig::from_config(Arc::new(config));
+        let tls = axum_server::tls_rustls::RustlsConfig::from_config(config);
         let server = axum_server::from_tcp_rustls(socket, tls).map_err(StartError::Listen)?;
         let task = tokio::spawn(server.handle(handle.clone()).serve(Front(handler)));
         Ok(Self { address, certificate: digest, handle, task })
