@@ -5,12 +5,12 @@
 //! and its peer in the same run, one after the other, several rounds, and says medians. This module knows nothing of
 //! what is measured.
 
-#![expect(dead_code, reason = "the measures that use it come one after the other")]
-
 mod boot_script;
 mod dhcp;
+mod fleet;
 mod http;
 mod image_write;
+mod ironic;
 mod load;
 mod machine;
 mod namespace;
@@ -34,6 +34,8 @@ pub(crate) use samples::{interleaved, median};
 
 /// What there is to measure, in the report's order.
 const MEASURES: &[Measure] = &[
+    Measure { name: "fleet", title: "A fleet at once", run: fleet::measure },
+    Measure { name: "ironic", title: "A fleet beside OpenStack Ironic", run: ironic::measure },
     Measure { name: "dhcp", title: "DHCP", run: dhcp::measure },
     Measure { name: "tftp", title: "TFTP", run: tftp::measure },
     Measure { name: "http", title: "HTTP", run: http::measure },
