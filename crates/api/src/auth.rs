@@ -2,13 +2,15 @@
 
 use crate::App;
 use crate::error::ApiError;
-use axum::extract::{FromRequestParts, Request, State};
+use crate::service::refusal::{Refusals, Subject};
+use axum::extract::{Extension, FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, COOKIE, HOST, HeaderName, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use store::Grant;
 use types::{MacAddr, MachineId, RunId};
 use uuid::Uuid;
@@ -65,6 +67,8 @@ impl User {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Registrant {
     pub(crate) mac: MacAddr,
+    /// The boot that used the token before.
+    pub(crate) boot_id: Option<Uuid>,
 }
 
 /// A machine's agent.
@@ -82,20 +86,34 @@ pub(crate) struct Installed {
 }
 
 /// Lets a request through whose token is good for its route.
-pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    match admit(&app, &mut request) {
+pub(crate) async fn guard(
+    State(app): State<App>,
+    Extension(refusals): Extension<Arc<Refusals>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match admit(&app, &refusals, &mut request) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     }
 }
 
-fn admit(app: &App, request: &mut Request) -> Result<(), ApiError> {
+fn admit(app: &App, refusals: &Refusals, request: &mut Request) -> Result<(), ApiError> {
     let needed = access(request.method(), request.uri().path());
     if needed == Access::Open {
         return Ok(());
     }
     let credential = credential(request.headers(), needed).ok_or(ApiError::Unauthenticated)?;
-    let grant = app.store.check_token(credential.token()).ok_or(ApiError::Unauthenticated)?;
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+    let Some(grant) = app.store.check_token(credential.token()) else {
+        let void = app.store.void_token(credential.token());
+        if let Some((subject, reason)) = void.as_ref().and_then(|was| Some((Subject::of(was)?, why_void(was)))) {
+            refusals.record(app, subject, reason, peer);
+        }
+        // Who called home for a run that is over need not call again.
+        let is_over = needed == Access::CallHome && matches!(void, Some(Grant::CallHome { .. }));
+        return Err(if is_over { ApiError::Gone } else { ApiError::Unauthenticated });
+    };
     if matches!(credential, Credential::Cookie(_)) {
         refuse_foreign_pages(request.method(), request.headers())?;
     }
@@ -105,17 +123,43 @@ fn admit(app: &App, request: &mut Request) -> Result<(), ApiError> {
             extensions.insert(User { name: name.to_string() });
         }
         (Access::Registration, Grant::Registration { mac }) => {
-            extensions.insert(Registrant { mac });
+            extensions.insert(Registrant { mac, boot_id: None });
+        }
+        (Access::Registration, Grant::Registered { mac, boot_id }) => {
+            extensions.insert(Registrant { mac, boot_id: Some(boot_id) });
         }
         (Access::Agent, Grant::Agent { machine, boot_id }) => {
+            app.store.hear_agent(machine, boot_id);
             extensions.insert(Agent { machine, boot_id });
         }
         (Access::CallHome, Grant::CallHome { machine, run }) => {
             extensions.insert(Installed { machine, run });
         }
-        _ => return Err(ApiError::Forbidden { reason: "the token is not good for this" }),
+        (_, grant) => {
+            const REASON: &str = "the token is not good for this";
+            if let Some(subject) = Subject::of(&grant) {
+                refusals.record(app, subject, REASON, peer);
+            }
+            return Err(ApiError::Forbidden { reason: REASON });
+        }
     }
     Ok(())
+}
+
+/// Why a token that was good is not any more.
+fn why_void(was: &Grant) -> &'static str {
+    match was {
+        Grant::Agent { .. } => "its boot is over: another has registered since",
+        Grant::CallHome { .. } => "its run is over",
+        Grant::User { .. } | Grant::Registration { .. } | Grant::Registered { .. } => "its token has expired",
+    }
+}
+
+/// The token of a request that was let in with one.
+pub(crate) fn bearer(headers: &HeaderMap) -> &str {
+    credential(headers, Access::Agent).map_or("", |credential| match credential {
+        Credential::Bearer(token) | Credential::Cookie(token) => token,
+    })
 }
 
 enum Credential<'a> {

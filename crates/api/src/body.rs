@@ -50,6 +50,14 @@ impl<S: Sync, T: DeserializeOwned, const LIMIT: usize> FromRequest<S> for Json<T
     }
 }
 
+/// Reads a JSON body as every handler does.
+///
+/// # Errors
+/// As the client is told.
+pub fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, wire::Problem> {
+    parse(body).map_err(|error| error.problem())
+}
+
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     if is_too_deep(body) {
         return Err(ApiError::Malformed { detail: format!("it is nested more than {MAX_DEPTH} deep") });

@@ -45,6 +45,10 @@ pub(crate) enum ApiError {
     KeyReused { run: RunId },
     #[error("{what} {name} is still needed: {by}")]
     InUse { what: &'static str, name: Name, by: String },
+    #[error("another agent uses this machine's identity")]
+    IdentityInUse,
+    #[error("this token is void for good")]
+    Gone,
     #[error("run {run} has not failed: there is nothing to continue from")]
     NothingToContinue { run: RunId },
     #[error("the upload ended before it was complete")]
@@ -100,6 +104,8 @@ impl ApiError {
             Self::Unavailable { .. } => (StatusCode::CONFLICT, code::UNAVAILABLE),
             Self::KeyReused { .. } => (StatusCode::CONFLICT, code::KEY_REUSED),
             Self::InUse { .. } => (StatusCode::CONFLICT, code::IN_USE),
+            Self::IdentityInUse => (StatusCode::CONFLICT, code::IDENTITY_IN_USE),
+            Self::Gone => (StatusCode::GONE, code::GONE),
             Self::NothingToContinue { .. } => (StatusCode::CONFLICT, code::NOT_NOW),
             Self::Range { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, code::INVALID),
             Self::Store(error) => of_store(error),

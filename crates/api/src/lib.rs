@@ -16,12 +16,15 @@ mod service;
 
 pub use app::{App, CheckStep};
 pub use auth::{Access, OPEN, access};
+pub use body::read_json;
 pub use openapi::document as openapi_document;
+pub use service::apply::problems_of;
 pub use service::builtin::{SetBuiltinError, set_builtin};
 pub use service::image::refresh_statuses as refresh_image_statuses;
 
-use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::{Extension, Router};
+use std::sync::Arc;
 
 /// Every route of the API, behind the guard that decides who may use it.
 ///
@@ -33,6 +36,7 @@ pub fn router(app: App) -> Router {
         .fallback(error::no_route)
         .method_not_allowed_fallback(error::no_method)
         .layer(from_fn_with_state(app.clone(), auth::guard))
+        .layer(Extension(Arc::new(service::refusal::Refusals::default())))
         .layer(from_fn(auth::headers))
         .with_state(app)
 }

@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sqlx::SqliteConnection;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{PoisonError, RwLock};
 use types::{MacAddr, MachineId, Name, RunId, Secret, Timestamp};
 use uuid::Uuid;
@@ -29,6 +29,13 @@ pub enum Grant {
     Registration {
         /// The card.
         mac: MacAddr,
+    },
+    /// Register once more what it registered: the boot that used the token first.
+    Registered {
+        /// The card.
+        mac: MacAddr,
+        /// That boot.
+        boot_id: Uuid,
     },
     /// Be the machine's agent during one boot.
     Agent {
@@ -61,12 +68,22 @@ struct Tokens {
     /// Those whose grant names the machine.
     of_machine: HashMap<MachineId, Vec<Hash>>,
     swept: Option<Timestamp>,
+    /// Those that are void, the oldest first, to know again who comes with one.
+    void: VecDeque<Hash>,
+    was: HashMap<Hash, Grant>,
+    /// When each machine's agent was heard last, and of which boot it was.
+    heard: HashMap<MachineId, (Uuid, Timestamp)>,
 }
+
+/// Void tokens that are known again: a day's of a site where ten thousand machines boot twice.
+const VOID: usize = 40_000;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Held {
     grant: Grant,
     expires: Option<Timestamp>,
+    /// When it was issued, if this process did so.
+    issued: Option<Timestamp>,
 }
 
 /// What a transaction did to the tokens.
@@ -74,6 +91,8 @@ pub(crate) struct Held {
 pub(crate) enum TokenChange {
     Issued(Hash, Held),
     Revoked(Hash),
+    /// A registration token was used, unless it was before.
+    Tied(Hash, Grant),
     /// Those that had expired by then are forgotten.
     Expired(Timestamp),
 }
@@ -89,6 +108,7 @@ impl TokenCache {
             match change {
                 TokenChange::Issued(hash, held) => tokens.insert(hash, held),
                 TokenChange::Revoked(hash) => tokens.remove(&hash),
+                TokenChange::Tied(hash, grant) => tokens.tie(&hash, grant),
                 TokenChange::Expired(now) => tokens.sweep(now),
             }
         }
@@ -120,12 +140,33 @@ impl Tokens {
     }
 
     fn remove(&mut self, hash: &Hash) {
-        let Some(machine) = self.by_hash.remove(hash).and_then(|held| held.grant.machine()) else { return };
+        let Some(Held { grant, .. }) = self.by_hash.remove(hash) else { return };
+        self.remember(*hash, grant.clone());
+        let Some(machine) = grant.machine() else { return };
         if let Some(hashes) = self.of_machine.get_mut(&machine) {
             hashes.retain(|known| known != hash);
             if hashes.is_empty() {
                 self.of_machine.remove(&machine);
             }
+        }
+    }
+
+    fn tie(&mut self, hash: &Hash, to: Grant) {
+        if let Some(held) = self.by_hash.get_mut(hash)
+            && matches!(held.grant, Grant::Registration { .. })
+        {
+            held.grant = to;
+        }
+    }
+
+    fn remember(&mut self, hash: Hash, grant: Grant) {
+        if self.was.insert(hash, grant).is_none() {
+            self.void.push_back(hash);
+        }
+        if self.void.len() > VOID
+            && let Some(oldest) = self.void.pop_front()
+        {
+            self.was.remove(&oldest);
         }
     }
 
@@ -145,7 +186,7 @@ impl Grant {
     fn machine(&self) -> Option<MachineId> {
         match self {
             Self::Agent { machine, .. } | Self::CallHome { machine, .. } => Some(*machine),
-            Self::User { .. } | Self::Registration { .. } => None,
+            Self::User { .. } | Self::Registration { .. } | Self::Registered { .. } => None,
         }
     }
 }
@@ -171,7 +212,7 @@ pub(crate) async fn load(connection: &mut SqliteConnection, now: Timestamp) -> R
     for (hash, grant, expires) in rows {
         let what = || "a token".to_owned();
         let hash = Hash::try_from(hash).map_err(|_| StoreError::Corrupt { what: what() })?;
-        tokens.insert(hash, Held { grant: from_json(&grant, what)?, expires: expires.map(timestamp) });
+        tokens.insert(hash, Held { grant: from_json(&grant, what)?, expires: expires.map(timestamp), issued: None });
     }
     Ok(TokenCache(RwLock::new(tokens)))
 }
@@ -190,7 +231,7 @@ impl Store {
         let hash = hash(&token);
         match self.keep_token(hash, grant.clone(), Some(expires)).await {
             Err(passing) if passing.is_passing() => {
-                let held = Held { grant, expires: Some(expires) };
+                let held = Held { grant, expires: Some(expires), issued: Some(self.inner.clock.now()) };
                 self.inner.signals.tokens.take_over(vec![TokenChange::Issued(hash, held)]);
             }
             kept => kept?,
@@ -217,7 +258,7 @@ impl Store {
                     .execute(&mut tx.connection)
                     .await?;
                 tx.effects.tokens.push(TokenChange::Expired(now));
-                tx.effects.tokens.push(TokenChange::Issued(hash, Held { grant, expires }));
+                tx.effects.tokens.push(TokenChange::Issued(hash, Held { grant, expires, issued: Some(now) }));
                 Ok(())
             })
         })
@@ -227,6 +268,55 @@ impl Store {
     /// What the token is good for now, if anything. Answered from memory.
     pub fn check_token(&self, token: &str) -> Option<Grant> {
         self.inner.signals.tokens.find(&hash(token), self.inner.clock.now())
+    }
+
+    /// What the token was good for before it became void, if this process knows.
+    pub fn void_token(&self, token: &str) -> Option<Grant> {
+        let tokens = self.inner.signals.tokens.0.read().unwrap_or_else(PoisonError::into_inner);
+        let hash = hash(token);
+        tokens.was.get(&hash).or_else(|| tokens.by_hash.get(&hash).map(|held| &held.grant)).cloned()
+    }
+
+    /// The machine's agent of that boot has said something.
+    pub fn hear_agent(&self, machine: MachineId, boot_id: Uuid) {
+        let mut tokens = self.inner.signals.tokens.0.write().unwrap_or_else(PoisonError::into_inner);
+        tokens.heard.insert(machine, (boot_id, self.inner.clock.now()));
+    }
+
+    /// Whether an agent of the machine, of another boot than `boot_id`, has said something since `token` was issued.
+    /// A machine that restarts is silent before its loader asks for a token, so there are two machines then.
+    pub fn is_heard_elsewhere(&self, machine: MachineId, boot_id: Uuid, token: &str) -> bool {
+        let tokens = self.inner.signals.tokens.0.read().unwrap_or_else(PoisonError::into_inner);
+        let issued = tokens.by_hash.get(&hash(token)).and_then(|held| held.issued);
+        match (tokens.heard.get(&machine), issued) {
+            (Some((heard, at)), Some(issued)) => *heard != boot_id && *at > issued,
+            _ => false,
+        }
+    }
+
+    /// Ties a registration token to the boot that uses it first. Gives whether it is this one.
+    pub async fn tie_registration(&self, token: &str, boot_id: Uuid) -> Result<bool, StoreError> {
+        let mac = match self.check_token(token) {
+            Some(Grant::Registered { boot_id: first, .. }) => return Ok(first == boot_id),
+            Some(Grant::Registration { mac }) => mac,
+            _ => return Ok(false),
+        };
+        let hash = hash(token);
+        let grant = Grant::Registered { mac, boot_id };
+        self.write(move |tx| {
+            Box::pin(async move {
+                sqlx::query("UPDATE tokens SET grant_ = ?2 WHERE hash = ?1")
+                    .bind(hash.to_vec())
+                    .bind(to_json(&grant))
+                    .execute(&mut tx.connection)
+                    .await?;
+                tx.effects.tokens.push(TokenChange::Tied(hash, grant));
+                Ok::<_, StoreError>(())
+            })
+        })
+        .await?;
+        // Of two boots that came at once, one was first.
+        Ok(matches!(self.check_token(token), Some(Grant::Registered { boot_id: first, .. }) if first == boot_id))
     }
 
     /// Whether anybody can log in with a token that does not expire.

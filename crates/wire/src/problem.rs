@@ -88,6 +88,10 @@ pub mod code {
     pub const READ_ONLY: &str = "read_only";
     /// Something else still needs the object.
     pub const IN_USE: &str = "in_use";
+    /// Another agent is at work with the identity of this one's machine.
+    pub const IDENTITY_IN_USE: &str = "identity_in_use";
+    /// What the token was for is over.
+    pub const GONE: &str = "gone";
     /// The machine has an active run.
     pub const MACHINE_BUSY: &str = "machine_busy";
     /// Something that the run would need is missing.

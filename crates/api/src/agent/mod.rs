@@ -4,18 +4,22 @@
 //! refused; one that came too late is taken and changes nothing.
 
 use crate::App;
-use crate::auth::{Agent, Installed, Peer, Registrant};
+use crate::auth::{Agent, Installed, Peer, Registrant, bearer};
 use crate::body::Json;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::Path;
 use crate::service::agent_log;
 use crate::service::equip;
 use crate::service::image_content;
+use crate::service::refusal::{Refusals, Subject};
 use crate::service::register_agent;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method, StatusCode};
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
+use store::TaskState;
 use types::agent::{
     AgentLog, CallHome, LONG_POLL_SECONDS, ProgressAnswer, Registered, Registration, TaskOrder, TaskProgress,
     TaskResult,
@@ -32,10 +36,13 @@ use wire::Problem;
 pub(crate) async fn register(
     State(app): State<App>,
     registrant: Registrant,
+    Extension(refusals): Extension<Arc<Refusals>>,
     axum::extract::ConnectInfo(peer): Peer,
+    headers: HeaderMap,
     Json(registration): Json<Registration>,
 ) -> ApiResult<Json<Registered>> {
-    Ok(Json(register_agent::register(&app, registrant, peer.ip(), registration).await?))
+    let caller = register_agent::Caller { registrant, token: bearer(&headers), peer: peer.ip() };
+    Ok(Json(register_agent::register(&app, &refusals, caller, registration).await?))
 }
 
 /// What the agent is to do now. Waits for it a while; 204 when there is nothing.
@@ -78,10 +85,12 @@ async fn wait_for_task(app: &App, agent: Agent) -> ApiResult<Option<TaskOrder>> 
 pub(crate) async fn progress(
     State(app): State<App>,
     agent: Agent,
+    Extension(refusals): Extension<Arc<Refusals>>,
+    axum::extract::ConnectInfo(peer): Peer,
     Path(id): Path<TaskId>,
     Json(progress): Json<TaskProgress>,
 ) -> ApiResult<Json<ProgressAnswer>> {
-    own_task(&app, agent, id).await?;
+    own_task(&app, &refusals, agent, id, peer.ip()).await?;
     let cancelled = app.store.report_progress(id, agent.boot_id, progress).await?;
     Ok(Json(ProgressAnswer { cancelled }))
 }
@@ -96,20 +105,30 @@ pub(crate) async fn progress(
 pub(crate) async fn result(
     State(app): State<App>,
     agent: Agent,
+    Extension(refusals): Extension<Arc<Refusals>>,
+    axum::extract::ConnectInfo(peer): Peer,
     Path(id): Path<TaskId>,
     Json(result): Json<TaskResult>,
 ) -> ApiResult<StatusCode> {
-    own_task(&app, agent, id).await?;
+    own_task(&app, &refusals, agent, id, peer.ip()).await?;
     app.store.finish_task(id, agent.boot_id, result).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Refuses what is about another machine's task, whether or not there is such a task.
-async fn own_task(app: &App, agent: Agent, id: TaskId) -> ApiResult<()> {
-    match app.store.task(id).await? {
-        Some(task) if task.machine == agent.machine => Ok(()),
-        Some(_) | None => Err(ApiError::Forbidden { reason: "the task is not this machine's" }),
+async fn own_task(app: &App, refusals: &Refusals, agent: Agent, id: TaskId, peer: IpAddr) -> ApiResult<()> {
+    const FOREIGN: &str = "the task is not this machine's";
+    const EARLIER: &str = "the task is another boot's";
+    let subject = Subject::Machine(agent.machine);
+    let Some(task) = app.store.task(id).await?.filter(|task| task.machine == agent.machine) else {
+        refusals.record(app, subject, FOREIGN, Some(peer));
+        return Err(ApiError::Forbidden { reason: FOREIGN });
+    };
+    // It is taken and changes nothing.
+    if matches!(task.state, TaskState::Started { boot_id } if boot_id != agent.boot_id) {
+        refusals.record(app, subject, EARLIER, Some(peer));
     }
+    Ok(())
 }
 
 /// Lines of the agent's log, for the history.

@@ -1,6 +1,7 @@
 //! Making the store match files: all of their documents, or none.
 
 use crate::App;
+use crate::app::CheckStep;
 use crate::auth::User;
 use crate::error::{ApiError, ApiResult};
 use crate::service::check::Check as _;
@@ -58,9 +59,9 @@ fn read_in_order(app: &App, site: &mut Site, files: &[ApplyFile]) -> ApiResult<V
         document.spec.put(&document.name, site);
     }
     for document in &documents {
+        problems.extend(problems_of(document, &*app.check_step));
         let contradiction = document.spec.contradiction(&document.name, site);
-        let wrongs = document.spec.check(&*app.check_step).into_iter().chain(contradiction);
-        problems.extend(wrongs.map(|wrong| document.problem(&wrong.pointer, wrong.message)));
+        problems.extend(contradiction.map(|wrong| document.problem(&wrong.pointer, wrong.message)));
     }
     problems.extend(repeated(&documents));
     if !problems.is_empty() {
@@ -69,6 +70,12 @@ fn read_in_order(app: &App, site: &mut Site, files: &[ApplyFile]) -> ApiResult<V
     }
     documents.sort_by_key(|document| Kind::ALL.iter().position(|kind| *kind == document.kind()));
     Ok(documents)
+}
+
+/// What is wrong with a document by itself, with its place.
+pub fn problems_of(document: &Document, check_step: &CheckStep) -> Vec<DocumentProblem> {
+    let wrongs = document.spec.check(check_step).into_iter();
+    wrongs.map(|wrong| document.problem(&wrong.pointer, wrong.message)).collect()
 }
 
 /// Objects that are declared twice, of which it cannot be said which is meant.

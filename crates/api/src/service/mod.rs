@@ -12,6 +12,7 @@ pub(crate) mod find;
 pub(crate) mod image;
 pub(crate) mod image_content;
 pub(crate) mod object;
+pub(crate) mod refusal;
 pub(crate) mod register_agent;
 pub(crate) mod run_view;
 pub(crate) mod site;

@@ -3,6 +3,7 @@
 use crate::App;
 use crate::auth::Registrant;
 use crate::error::{ApiError, ApiResult};
+use crate::service::refusal::{Refusals, Subject};
 use crate::service::start_run::{Wish, id_of, start};
 use crate::service::subnet;
 use jiff::SignedDuration;
@@ -16,25 +17,47 @@ use wire::StartRun;
 
 /// An agent's token outlives the longest work of one boot by far, and no forgotten machine.
 const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
+const REPLAYED: &str = "the token was used by another boot";
+
+/// Who wants to register.
+pub(crate) struct Caller<'a> {
+    pub(crate) registrant: Registrant,
+    pub(crate) token: &'a str,
+    pub(crate) peer: IpAddr,
+}
 
 /// Registers an agent. The same agent may say so again and again.
 pub(crate) async fn register(
     app: &App,
-    registrant: Registrant,
-    peer: IpAddr,
+    refusals: &Refusals,
+    caller: Caller<'_>,
     registration: Registration,
 ) -> ApiResult<Registered> {
+    let Caller { registrant, token, peer } = caller;
     let macs: Vec<MacAddr> =
         registration.inventory.nics.iter().map(|nic| nic.mac).filter(MacAddr::is_unicast).collect();
+    let refuse = |reason| refusals.record(app, Subject::Card(registrant.mac), reason, Some(peer));
     if !macs.contains(&registrant.mac) {
-        return Err(ApiError::Forbidden {
-            reason: "the token was made for a network card that this machine does not have",
-        });
+        const FOREIGN: &str = "the token was made for a network card that this machine does not have";
+        refuse(FOREIGN);
+        return Err(ApiError::Forbidden { reason: FOREIGN });
+    }
+    let boot_id = registration.boot_id;
+    if registrant.boot_id.is_some_and(|first| first != boot_id) {
+        refuse(REPLAYED);
+        return Err(ApiError::Forbidden { reason: REPLAYED });
+    }
+    if let Some(reason) = find_other_agent(app, &caller, &registration).await? {
+        refuse(reason);
+        return Err(ApiError::IdentityInUse);
+    }
+    if !app.store.tie_registration(token, boot_id).await? {
+        refuse(REPLAYED);
+        return Err(ApiError::Forbidden { reason: REPLAYED });
     }
     let new = NewMachine { macs, uuid: registration.inventory.system.uuid, name: name_of(registrant.mac) };
     let (machine, _) = app.store.discover(new, "agent").await?;
     let id = MachineId::from(machine.id);
-    let boot_id = registration.boot_id;
     app.store.agent_registered(id, registration).await?;
     let of_earlier_boot = move |grant: &Grant| matches!(grant, Grant::Agent { boot_id: of, .. } if *of != boot_id);
     app.store.revoke_tokens(id, of_earlier_boot).await?;
@@ -42,6 +65,29 @@ pub(crate) async fn register(
     let token = app.store.issue_token(Grant::Agent { machine: id, boot_id }, expires).await?;
     start_discovery(app, &machine, peer).await?;
     Ok(Registered { machine: id, name: machine.name, token })
+}
+
+/// Why the one who calls cannot be the machine that it says it is: another agent is at work as that machine. Of two
+/// with one identity the one at work stays, whatever it is at.
+async fn find_other_agent(
+    app: &App,
+    caller: &Caller<'_>,
+    registration: &Registration,
+) -> ApiResult<Option<&'static str>> {
+    let (boot_id, uuid) = (registration.boot_id, registration.inventory.system.uuid);
+    let by_card = app.store.machine_by_mac(caller.registrant.mac).await?;
+    let known = match (by_card, uuid) {
+        (Some(machine), _) => Some(machine),
+        (None, Some(uuid)) => app.store.machine_by_uuid(uuid).await?,
+        (None, None) => None,
+    };
+    let Some(machine) = known else { return Ok(None) };
+    if app.store.is_heard_elsewhere(machine.id.into(), boot_id, caller.token) {
+        return Ok(Some("another agent is at work with this machine's identity"));
+    }
+    let is_an_earlier_boot =
+        caller.registrant.boot_id.is_some() && machine.status.agent.is_some_and(|agent| agent.boot_id != boot_id);
+    Ok(is_an_earlier_boot.then_some("its boot is over: another has registered since"))
 }
 
 /// The name of a machine that nobody has named: the card that it booted from.

@@ -6,6 +6,7 @@ mod agents;
 mod authorization;
 mod events;
 mod files;
+mod identity;
 mod images;
 mod objects;
 mod rig;
