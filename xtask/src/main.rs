@@ -13,6 +13,7 @@ mod disk_image;
 mod e2e;
 mod fingerprint;
 mod fix;
+mod fuzz;
 mod image;
 mod kernel_modules;
 mod licences;
@@ -49,6 +50,8 @@ enum Chore {
     E2e(e2e::Options),
     /// Measure how fast it is beside other programs, and write the report.
     Bench(bench::Options),
+    /// Try the parsers of outside bytes with bytes that look for their mistakes, a minute each.
+    Fuzz(fuzz::Options),
     /// Simulate the whole engine in simulated time under every fault, from seeds.
     Simulate(simulate::Options),
     /// Run every test, after building what they need.
@@ -75,6 +78,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Check { staged: false } => check::run(),
         Chore::Check { staged: true } => check::run_staged(),
         Chore::Bench(options) => bench::run(&options),
+        Chore::Fuzz(options) => fuzz::run(&options),
         Chore::E2e(options) => e2e::run(&options),
         Chore::Simulate(options) => simulate::run(&options),
         Chore::Test(options) => test::run(&options),

@@ -10,6 +10,7 @@ use std::process::Command;
 
 /// Debian 12, 13 and Ubuntu 24.04 name them alike.
 const NEEDED: &[&str] = &[
+    "atftp",                  // a TFTP client with windows that they are tested with
     "busybox",                // a DHCP client and a cpio that the boot services are tested with
     "curl",                   // a TFTP client that they are tested with
     "debian-archive-keyring", // to check what is taken from the Debian archive
@@ -22,6 +23,7 @@ const NEEDED: &[&str] = &[
     "python3-venv",           // DMTF's protocol validator, which the lab's BMC is held to
     "qemu-system-x86",        // the lab's machines
     "qemu-utils",             // qcow2 images that the agent is tested with
+    "tftp-hpa",               // a third one
     "uidmap",                 // mmdebstrap without root
     "xz-utils",               // xz images that the agent is tested with
 ];

@@ -14,6 +14,8 @@ const LAYERS: &[&[&str]] = &[
     &["ranged", "wire"],
     &["artifact", "bmc", "content", "store"],
     &["agent", "api", "client", "netboot", "steps", "web"],
+    &["fuzz-targets", "server"],
+    &["lab"],
     &["server"],
     &["lab", "simulation"],
     &["slipway", "slipway-agent", "xtask"],
