@@ -8,21 +8,24 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+/// Rounds that may go by without a kill: then something else is wrong.
+const MAX_ROUNDS_WITHOUT_KILLS: usize = 2;
+
 /// What to run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// What to see.
     #[arg(value_enum, default_value_t = Scene::All)]
     scene: Scene,
-    /// How often the crash scene is played.
-    #[arg(long, default_value_t = 10)]
-    rounds: u64,
+    /// How often the server is killed in all: the crash scene is played until it was.
+    #[arg(long, default_value_t = 50)]
+    kills_total: usize,
+    /// How often the server is killed in each round.
+    #[arg(long, default_value_t = 5)]
+    kills: u32,
     /// The first round's seed; each later round takes the next number. Without it, any.
     #[arg(long)]
     seed: Option<u64>,
-    /// How often the server is killed in each round.
-    #[arg(long, default_value_t = 4)]
-    kills: u32,
 }
 
 /// What there is to see.
@@ -65,28 +68,52 @@ fn play(lab: &Lab, name: &str, arguments: &[&str]) -> Result<()> {
     if status.success() { Ok(()) } else { bail!("{name} failed ({status}); see {}", folder(name).display()) }
 }
 
-/// Plays every round, also after one failed: a rare failure is worth more than the time.
+/// One round of the crash scene.
+struct Round {
+    seed: u64,
+    passed: bool,
+    /// A round whose machines are done early has fewer than were asked for.
+    kills: usize,
+}
+
+/// Plays rounds until the server was killed often enough, also after one failed: a rare failure is worth more than
+/// the time.
 fn crash(lab: &Lab, options: &Options) -> Result<()> {
+    let began = Instant::now();
     let first = options.seed.unwrap_or_else(draw_seed);
-    let mut failed = Vec::new();
-    for seed in (first..).take(usize::try_from(options.rounds)?) {
-        let began = Instant::now();
-        let passed = crash_round(lab, options.kills, seed)?;
-        let word = if passed { "passed" } else { "FAILED" };
-        println!("seed {seed}: {word} after {} s", began.elapsed().as_secs());
-        if !passed {
-            failed.push(seed.to_string());
+    let mut rounds: Vec<Round> = Vec::new();
+    for seed in first.. {
+        let (round_began, round) = (Instant::now(), crash_round(lab, options.kills, seed)?);
+        let word = if round.passed { "passed" } else { "FAILED" };
+        println!("seed {seed}: {word} with {} kills after {} s", round.kills, round_began.elapsed().as_secs());
+        rounds.push(round);
+        let without_kills = rounds.iter().filter(|round| round.kills == 0).count();
+        if killed(&rounds) >= options.kills_total || without_kills > MAX_ROUNDS_WITHOUT_KILLS {
+            break;
         }
     }
+    let (count, kills, minutes) = (rounds.len(), killed(&rounds), began.elapsed().as_secs() / 60);
+    let failed: Vec<String> =
+        rounds.iter().filter(|round| !round.passed).map(|round| round.seed.to_string()).collect();
+    println!("{kills} kills in {count} rounds, {} of which failed, in {minutes} min", failed.len());
     if failed.is_empty() {
         return Ok(());
     }
     let kept = folder("crash-SEED");
-    bail!("failed with the seeds {}: see demo.log and the rest in {}", failed.join(", "), kept.display())
+    bail!(
+        "failed with the seeds {}: see demo.log and the rest in {}; --seed SEED --kills {} plays one again",
+        failed.join(", "),
+        kept.display(),
+        options.kills
+    )
+}
+
+fn killed(rounds: &[Round]) -> usize {
+    rounds.iter().map(|round| round.kills).sum()
 }
 
 /// What a failed round leaves behind is kept.
-fn crash_round(lab: &Lab, kills: u32, seed: u64) -> Result<bool> {
+fn crash_round(lab: &Lab, kills: u32, seed: u64) -> Result<Round> {
     let folder = folder(&format!("crash-{seed}"));
     let log = folder.with_extension("log");
     std::fs::create_dir_all(place::target().join("e2e"))?;
@@ -94,13 +121,21 @@ fn crash_round(lab: &Lab, kills: u32, seed: u64) -> Result<bool> {
     demo.args(["--kill-server", &kills.to_string(), "--seed", &seed.to_string()]);
     let output = std::fs::File::create(&log).with_context(|| format!("writing {}", log.display()))?;
     let status = demo.stdout(output.try_clone()?).stderr(output).status().context("starting the demo")?;
-    if status.success() {
+    let round = Round { seed, passed: status.success(), kills: kills_in(&folder.join("report.json")) };
+    if round.passed {
         std::fs::remove_dir_all(&folder)?;
         std::fs::remove_file(&log)?;
     } else {
+        std::fs::create_dir_all(&folder)?;
         std::fs::rename(&log, folder.join("demo.log"))?;
     }
-    Ok(status.success())
+    Ok(round)
+}
+
+/// How often a round's server was killed. A demo that broke off left no report: then it counts for nothing.
+fn kills_in(report: &Path) -> usize {
+    let report = std::fs::read(report).ok().and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok());
+    report.and_then(|report| report["server_kills_s"].as_array().map(Vec::len)).unwrap_or(0)
 }
 
 fn folder(name: &str) -> PathBuf {
