@@ -4,11 +4,12 @@ use crate::document::{Document, read};
 use wire::DocumentProblem;
 
 /// The files of the folder `content/`.
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     ("content/bootenvs/builtin.yaml", include_str!("../../../content/bootenvs/builtin.yaml")),
     ("content/templates/platform-default.yaml", include_str!("../../../content/templates/platform-default.yaml")),
     ("content/workflows/default.yaml", include_str!("../../../content/workflows/default.yaml")),
     ("content/workflows/inspect.yaml", include_str!("../../../content/workflows/inspect.yaml")),
+    ("content/workflows/wipe.yaml", include_str!("../../../content/workflows/wipe.yaml")),
 ];
 
 /// A file of this program cannot be read.
@@ -33,7 +34,7 @@ mod tests {
     fn the_built_in_objects_are_as_their_files_say() {
         let objects: Vec<String> =
             built_in().unwrap().iter().map(|object| format!("{} {}", object.kind(), object.name)).collect();
-        let workflows = ["Workflow default", "Workflow inspect"];
+        let workflows = ["Workflow default", "Workflow inspect", "Workflow wipe"];
         let others = ["BootEnv discovery", "BootEnv local", "Template platform-default"];
         assert_eq!(objects, [&others[..], &workflows[..]].concat());
     }

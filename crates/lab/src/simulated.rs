@@ -54,6 +54,8 @@ pub struct Deeds {
     pub resets: u32,
     /// Images written to its disk, in order.
     pub images_written: Vec<Digest>,
+    /// Times that its disk was emptied.
+    pub wipes: u32,
     /// The host name that its system was given.
     pub hostname: Option<String>,
 }
@@ -270,7 +272,10 @@ impl SimulatedMachine {
         match &order.work {
             Work::HealthCheck(limits) => self.check_health(limits),
             Work::WriteImage(image) => self.write_image(token, &image.path, image.digest).await,
-            Work::Wipe(_) => TaskResult::Done { how: How::Changed, outputs: json!({"disks": []}) },
+            Work::Wipe(_) => {
+                self.lock().deeds.wipes += 1;
+                TaskResult::Done { how: How::Changed, outputs: json!({"disks": [{"disk": "vda"}]}) }
+            }
             Work::Configure(setup) => {
                 let mut state = self.lock();
                 state.call_home.clone_from(&setup.call_home);

@@ -48,6 +48,15 @@ async fn deployed_machine_is_installed_again_only_when_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wiped_machine_is_known_and_was_wiped_once() {
+    let rig = Rig::set_up(Setup { workflow: "wipe".to_owned(), ..Setup::default() }).await;
+    rig.power_on().await;
+    let run = rig.ended().await;
+    assert_eq!((run.state, rig.deeds().wipes), (RunState::Succeeded, 1), "{run:#?}");
+    assert_eq!(rig.machine().await.status.state, MachineState::Known);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn crash_at_any_commit_of_any_workflow_changes_nothing_of_the_outcome() {
     let at_any = |number| vec![[Crash::Before(number), Crash::Never], [Crash::After(number), Crash::Never]];
     each_crash(at_any).await;

@@ -28,5 +28,5 @@ pub(crate) async fn look(catalogue: &StepCatalogue, cx: &mut StepCx<'_>) -> Step
     let Arguments { disk, protect, method, read_back } = cx.arguments()?;
     let protect = protect.and(protection_param(cx)?);
     let machine = catalogue.machine(cx).await?;
-    catalogue.order(cx, &machine, Work::Wipe(WipeDisks { disk, protect, method, read_back })).await
+    catalogue.order_once(cx, &machine, Work::Wipe(WipeDisks { disk, protect, method, read_back })).await
 }
