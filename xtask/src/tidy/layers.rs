@@ -15,8 +15,6 @@ const LAYERS: &[&[&str]] = &[
     &["artifact", "bmc", "content", "store"],
     &["agent", "api", "client", "netboot", "steps", "web"],
     &["fuzz-targets", "server"],
-    &["lab"],
-    &["server"],
     &["lab", "simulation"],
     &["slipway", "slipway-agent", "xtask"],
 ];
