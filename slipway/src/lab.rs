@@ -1,6 +1,7 @@
 //! `slipway lab`: a virtual rack to try Slipway on.
 
 use crate::connection::Connection;
+use crate::descriptors;
 use crate::output;
 use anyhow::{Context, bail};
 use clap::Subcommand;
@@ -162,6 +163,7 @@ async fn run_demo_inside(demo: Demo, listener: RawFd) -> anyhow::Result<ExitCode
 }
 
 async fn run_fleet(fleet: Fleet) -> anyhow::Result<ExitCode> {
+    descriptors::raise_limit();
     let (client, format) = (fleet.connection.client()?, fleet.connection.output);
     let options = FleetOptions {
         machines: fleet.machines,

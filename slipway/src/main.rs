@@ -2,6 +2,7 @@
 
 mod command;
 mod connection;
+mod descriptors;
 mod exit;
 mod kind;
 mod lab;

@@ -1,5 +1,6 @@
 //! `slipway serve`: the server.
 
+use crate::descriptors;
 use anyhow::Context;
 use clap::ValueEnum;
 use serde_json::json;
@@ -42,6 +43,7 @@ enum LogFormat {
 /// Serves until SIGTERM or SIGINT.
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     start_log(options.log);
+    descriptors::raise_limit();
     let config = Config::load(&options.config)?;
     let mut public_url = config.public_url.clone();
     let server = Server::start(config).await?;
