@@ -30,7 +30,19 @@ const NEEDED: &[&str] = &[
 
 /// Makes sure that every needed package is installed.
 pub(crate) fn ensure_installed() -> Result<()> {
-    let missing = find_missing();
+    ensure(NEEDED)
+}
+
+/// Makes sure that there is a compiler for C++.
+pub(crate) fn ensure_compiler_for_cpp() -> Result<()> {
+    match command::run(Command::new("c++").arg("--version")) {
+        Ok(_) => Ok(()),
+        Err(_) => ensure(&["g++"]),
+    }
+}
+
+fn ensure(needed: &[&'static str]) -> Result<()> {
+    let missing: Vec<_> = needed.iter().copied().filter(|package| !is_installed(package)).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -59,10 +71,6 @@ pub(crate) fn download(packages: &[&str], folder: &Path) -> Result<()> {
         command::run(apt_get().args(["update", "-qq"]))?;
     }
     command::run(&mut install).map(drop).with_context(|| format!("downloading {}", packages.join(", ")))
-}
-
-fn find_missing() -> Vec<&'static str> {
-    NEEDED.iter().copied().filter(|package| !is_installed(package)).collect()
 }
 
 fn is_installed(package: &str) -> bool {

@@ -19,7 +19,7 @@ pub enum AnySpec {
     /// A baseboard management controller.
     Bmc(BmcSpec),
     /// A network.
-    Subnet(SubnetSpec),
+    Subnet(Box<SubnetSpec>),
     /// A fixed address.
     Reservation(ReservationSpec),
     /// A disk image.
@@ -38,7 +38,7 @@ impl AnySpec {
         match kind {
             Kind::Machine => MachineSpec::deserialize(deserializer).map(|spec| Self::Machine(Box::new(spec))),
             Kind::Bmc => BmcSpec::deserialize(deserializer).map(Self::Bmc),
-            Kind::Subnet => SubnetSpec::deserialize(deserializer).map(Self::Subnet),
+            Kind::Subnet => SubnetSpec::deserialize(deserializer).map(|spec| Self::Subnet(Box::new(spec))),
             Kind::Reservation => ReservationSpec::deserialize(deserializer).map(Self::Reservation),
             Kind::Image => ImageSpec::deserialize(deserializer).map(Self::Image),
             Kind::Workflow => WorkflowSpec::deserialize(deserializer).map(Self::Workflow),
@@ -86,6 +86,12 @@ impl From<MachineSpec> for AnySpec {
     }
 }
 
+impl From<SubnetSpec> for AnySpec {
+    fn from(spec: SubnetSpec) -> Self {
+        Self::Subnet(Box::new(spec))
+    }
+}
+
 macro_rules! from_spec {
     ($($spec:ty => $variant:ident),*) => {
         $(impl From<$spec> for AnySpec {
@@ -97,6 +103,6 @@ macro_rules! from_spec {
 }
 
 from_spec!(
-    BmcSpec => Bmc, SubnetSpec => Subnet, ReservationSpec => Reservation, ImageSpec => Image,
+    BmcSpec => Bmc, ReservationSpec => Reservation, ImageSpec => Image,
     WorkflowSpec => Workflow, BootEnvSpec => BootEnv, TemplateSpec => Template
 );
