@@ -54,8 +54,8 @@ impl<S: Sync, T: DeserializeOwned, const LIMIT: usize> FromRequest<S> for Json<T
 ///
 /// # Errors
 /// As the client is told.
-pub fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, wire::Problem> {
-    parse(body).map_err(|error| error.problem())
+pub fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Box<wire::Problem>> {
+    parse(body).map_err(|error| Box::new(error.problem()))
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {

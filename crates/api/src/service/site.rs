@@ -65,10 +65,9 @@ impl Site {
                 Some(wrong("/mac", format!("{} has reservation {other} already", spec.mac)))
             } else if taken.address == spec.address {
                 Some(wrong("/address", format!("{} is reserved for {} by {other}", spec.address, taken.mac)))
-            } else if let Some(address) = spec.ipv6.filter(|address| taken.ipv6 == Some(*address)) {
-                Some(wrong("/ipv6", format!("{address} is reserved for {} by {other}", taken.mac)))
             } else {
-                None
+                let same = spec.ipv6.filter(|address| taken.ipv6 == Some(*address));
+                same.map(|address| wrong("/ipv6", format!("{address} is reserved for {} by {other}", taken.mac)))
             }
         })
     }
