@@ -1,5 +1,6 @@
 //! Files of objects.
 
+use crate::DocumentProblem;
 use serde::{Deserialize, Serialize};
 use types::Name;
 use types::object::Kind;
@@ -33,6 +34,9 @@ pub struct ApplyReport {
     pub dry_run: bool,
     /// One for each document, in the order in which they were applied.
     pub changes: Vec<Applied>,
+    /// What the documents name and is not there yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<DocumentProblem>,
 }
 
 /// What became of one document.

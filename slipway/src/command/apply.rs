@@ -4,7 +4,7 @@ use crate::connection::Connection;
 use crate::exit::{Exit, Usage};
 use crate::output::{Table, print, word};
 use anyhow::Context;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use wire::ApplyFile;
 
@@ -30,6 +30,10 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<Exit> {
         return Err(Usage("there is no file ending in .yaml or .yml".to_owned()).into());
     }
     let report = options.connection.client()?.apply(files, options.dry_run).await?;
+    for warning in &report.warnings {
+        // Nobody is left to tell that standard error is closed.
+        writeln!(std::io::stderr(), "slipway: warning: {warning}").ok();
+    }
     print(options.connection.output, &report, |report| {
         let mut table = Table::new(&["KIND", "NAME", if report.dry_run { "WOULD BE" } else { "CHANGE" }]);
         for applied in &report.changes {

@@ -5,6 +5,7 @@ use crate::app::CheckStep;
 use crate::auth::User;
 use crate::error::{ApiError, ApiResult};
 use crate::service::check::Check as _;
+use crate::service::dangling::find_dangling;
 use crate::service::site::Site;
 use crate::service::{image, object};
 use content::{AnySpec, Document};
@@ -38,7 +39,8 @@ pub(crate) async fn apply(app: &App, user: &User, request: ApplyRequest) -> ApiR
             store::Change::Unchanged => Change::Unchanged,
         },
     });
-    Ok(ApplyReport { dry_run, changes: changes.collect() })
+    let changes = changes.collect();
+    Ok(ApplyReport { dry_run, changes, warnings: find_dangling(app, &documents).await? })
 }
 
 /// Reads and checks the documents, and puts what is referred to before what refers to it.

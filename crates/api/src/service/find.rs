@@ -34,7 +34,7 @@ pub(crate) async fn newest_event(app: &App, filter: EventFilter) -> ApiResult<Op
 }
 
 /// What an operator calls the kind.
-fn word(kind: types::object::Kind) -> &'static str {
+pub(crate) fn word(kind: types::object::Kind) -> &'static str {
     use types::object::Kind;
     match kind {
         Kind::Machine => "machine",

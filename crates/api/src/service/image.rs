@@ -4,11 +4,10 @@ use crate::App;
 use crate::error::{ApiError, ApiResult};
 use crate::service::{find, object};
 use artifact::folder::Stored;
-use store::{Images, RunFilter, StoreError};
+use store::{Images, StoreError};
 use types::{Digest, Name, ObjectId};
-use workflow::Run;
 
-/// Runs that are looked at in one go.
+/// Images that are looked at in one go.
 const BATCH: usize = 500;
 
 /// Takes note of whether the content that the image declares is here.
@@ -50,27 +49,6 @@ pub(crate) async fn note_content(app: &App, stored: &Stored) -> ApiResult<()> {
         }
     }
     Ok(())
-}
-
-/// Refuses to remove an image that an active run writes.
-pub(crate) async fn refuse_while_in_use(app: &App, name: &Name) -> ApiResult<()> {
-    let filter = RunFilter { active: Some(true), ..RunFilter::default() };
-    let mut after = None;
-    loop {
-        let batch = app.store.list_runs(&filter, after, BATCH).await?;
-        let Some(last) = batch.last() else { return Ok(()) };
-        after = Some(last.id);
-        if let Some(run) = batch.iter().find(|run| writes(run, name)) {
-            let by = format!("run {} installs it", run.id);
-            return Err(ApiError::InUse { what: "image", name: name.clone(), by });
-        }
-    }
-}
-
-fn writes(run: &Run, image: &Name) -> bool {
-    let named = |value: Option<&serde_json::Value>| value.and_then(|value| value.as_str()) == Some(image.as_str());
-    let steps = run.definition.stages.iter().flat_map(|stage| &stage.steps);
-    named(run.params.get("image")) || steps.into_iter().any(|step| named(step.with.get("image")))
 }
 
 /// Removes the content with this digest, unless an image declares it.

@@ -5,7 +5,7 @@ use crate::auth::User;
 use crate::error::{ApiError, ApiResult};
 use crate::service::check::Check;
 use crate::service::site::Site;
-use crate::service::{find, image};
+use crate::service::{find, image, in_use};
 use store::{Images, ObjectKind};
 use types::object::{Kind, Object, Source};
 use types::{MachineId, Name};
@@ -108,12 +108,12 @@ where
 pub(crate) async fn delete<K: ObjectKind>(app: &App, user: &User, named: &str, if_match: Option<u64>) -> ApiResult<()> {
     let object = find::object::<K>(app, named).await?;
     let version = if_match.unwrap_or(object.version);
+    in_use::refuse_while_in_use(app, K::KIND, &object.name).await?;
     if K::KIND != Kind::Image {
         app.store.delete::<K>(object.id, version, &user.actor()).await?;
         return if K::KIND == Kind::Machine { disown(app, object.id.into()).await } else { Ok(()) };
     }
     let digest = find::object::<Images>(app, &object.id.to_string()).await?.spec.digest;
-    image::refuse_while_in_use(app, &object.name).await?;
     app.store.delete::<K>(object.id, version, &user.actor()).await?;
     image::remove_unused_content(app, digest).await
 }

@@ -1,6 +1,6 @@
 //! Objects over REST.
 
-use crate::rig::{Rig, code, mac, refusal};
+use crate::rig::{Rig, code, mac, refusal, start};
 use reqwest::Method;
 use serde_json::{Value, json};
 use types::machine::MachineSpec;
@@ -178,4 +178,70 @@ async fn a_subnet_that_overlaps_another_is_refused() {
     let made = rig.client.create("a".parse().unwrap(), subnet("10.0.0.0/16")).await.unwrap();
     assert_eq!(code(rig.client.create("b".parse().unwrap(), subnet("10.0.1.0/24")).await), "invalid");
     rig.client.update("a", made.version, subnet("10.0.0.0/17")).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_run_under_way_needs_cannot_be_deleted() {
+    let rig = Rig::start().await;
+    rig.apply(IN_USE).await;
+    let run = rig.client.start_run("m1", &start("busy"), None).await.unwrap();
+    for path in ["workflows/busy", "bootenvs/rescue", "templates/setup", "bmcs/m1-bmc"] {
+        let answer = rig.request(Method::DELETE, &format!("/api/v1/{path}")).send().await.unwrap();
+        assert_eq!(answer.status(), 409, "{path}");
+        let problem: Value = answer.json().await.unwrap();
+        assert_eq!(problem["code"], "in_use", "{path}");
+        assert!(problem["detail"].as_str().unwrap().contains(&run.id.to_string()), "{problem}");
+    }
+    let free = rig.request(Method::DELETE, "/api/v1/templates/other").send().await.unwrap();
+    assert_eq!(free.status(), 204);
+}
+
+const IN_USE: &str = "\
+kind: Machine
+name: m1
+macs: ['52:54:00:00:00:01']
+bmc: m1-bmc
+---
+kind: Bmc
+name: m1-bmc
+url: https://127.0.0.1:1/
+username: u
+password: p
+---
+kind: Template
+name: setup
+output: platform
+text: 'hostname: x'
+---
+kind: Template
+name: other
+output: platform
+text: 'hostname: x'
+---
+kind: BootEnv
+name: rescue
+kernel: vmlinuz
+---
+kind: Workflow
+name: busy
+stages:
+  - name: A
+    steps:
+      - {use: boot.into, with: {env: rescue}}
+      - {use: agent.configure, with: {template: setup}}
+";
+
+#[tokio::test]
+async fn names_that_lead_nowhere_are_told_and_not_refused() {
+    let rig = Rig::start().await;
+    let report = rig.apply("kind: Machine\nname: m1\nbmc: nowhere\n").await;
+    assert_eq!(report.changes.len(), 1);
+    let told: Vec<String> = report.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["rack.yaml:3:6: /bmc: there is no Bmc nowhere yet"]);
+    let report = rig
+        .apply(
+            "kind: Machine\nname: m2\nbmc: b2\n---\nkind: Bmc\nname: b2\nurl: https://h/\nusername: u\npassword: p\n",
+        )
+        .await;
+    assert_eq!(report.warnings, []);
 }
