@@ -93,8 +93,7 @@ fn crash(lab: &Lab, options: &Options) -> Result<()> {
         }
     }
     let (count, kills, minutes) = (rounds.len(), killed(&rounds), began.elapsed().as_secs() / 60);
-    let failed: Vec<String> =
-        rounds.iter().filter(|round| !round.passed).map(|round| round.seed.to_string()).collect();
+    let failed: Vec<String> = rounds.iter().filter(|round| !round.passed).map(|round| round.seed.to_string()).collect();
     println!("{kills} kills in {count} rounds, {} of which failed, in {minutes} min", failed.len());
     if failed.is_empty() {
         return Ok(());
