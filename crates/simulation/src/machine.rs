@@ -71,7 +71,7 @@ pub(crate) struct Held {
 }
 
 /// What happens on a machine by itself.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum MachineEvent {
     /// Its firmware is ready.
     FirmwareIsUp,
@@ -94,6 +94,7 @@ pub(crate) enum MachineEvent {
 }
 
 /// What the machine is at.
+#[expect(clippy::large_enum_variant, reason = "there are as many of these as machines: three")]
 enum Phase {
     Off,
     Firmware,

@@ -1,4 +1,4 @@
-//! The folder that every simulated server starts from: a declared site, its image, and boot files.
+//! What the folder of every simulated server begins with: a declared site, its image, and boot files.
 
 use crate::life::request;
 use crate::machine::SERVER;
@@ -21,9 +21,10 @@ const BMCS: usize = 4;
 /// What is installed.
 const IMAGE: &[u8] = b"a very small disk";
 
-/// A folder to copy.
+/// What a folder begins with. It is kept in memory, so that nothing stays behind when the process ends.
 pub(crate) struct Site {
-    folder: TempDir,
+    folders: Vec<PathBuf>,
+    files: Vec<(PathBuf, Vec<u8>)>,
     token: String,
 }
 
@@ -57,12 +58,33 @@ impl Site {
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let token = runtime.block_on(declare(folder.path(), few_addresses))?;
-        Ok(Self { folder, token })
+        let mut site = Self { folders: Vec::new(), files: Vec::new(), token };
+        site.read(folder.path(), Path::new(""))?;
+        Ok(site)
+    }
+
+    fn read(&mut self, root: &Path, below: &Path) -> Result<()> {
+        for entry in std::fs::read_dir(root.join(below))? {
+            let entry = entry?;
+            let path = below.join(entry.file_name());
+            if entry.file_type()?.is_dir() {
+                self.folders.push(path.clone());
+                self.read(root, &path)?;
+            } else {
+                self.files.push((path, std::fs::read(entry.path())?));
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn copy(&self) -> Result<Folder> {
         let folder = temporary_folder()?;
-        copy_folder(self.folder.path(), folder.path())?;
+        for path in &self.folders {
+            std::fs::create_dir_all(folder.path().join(path))?;
+        }
+        for (path, content) in &self.files {
+            std::fs::write(folder.path().join(path), content)?;
+        }
         Ok(Folder { folder, operator_token: self.token.clone() })
     }
 }
@@ -128,18 +150,4 @@ fn documents(few_addresses: bool) -> String {
     };
     let documents = [subnet, image].into_iter().chain((0..BMCS).map(bmc));
     documents.map(|document| format!("---\n{document}\n")).collect()
-}
-
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let target: PathBuf = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            std::fs::create_dir_all(&target)?;
-            copy_folder(&entry.path(), &target)?;
-        } else {
-            std::fs::copy(entry.path(), &target)?;
-        }
-    }
-    Ok(())
 }
