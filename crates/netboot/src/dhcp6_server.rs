@@ -3,10 +3,10 @@
 use crate::Inner;
 use crate::dhcp_server::is_peer_error;
 use crate::event;
-use crate::ipv6::{Ipv6, find_subnet};
+use crate::ipv6::{self, Ipv6, find_subnet};
 use dhcp::VendorClass;
 use dhcp::v6::{ALL_SERVERS, Boot, CLIENT_PORT, Decision, Request, SERVER_PORT, Silence, Subnet};
-use lifecycle::{BootDecision, BootOffer, BootReason, Client, ClientArch, Program, boot_offer, decide_boot};
+use lifecycle::{BootDecision, BootOffer, Client, ClientArch, Program, boot_offer, decide_boot};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
 use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6};
@@ -150,7 +150,7 @@ async fn answer(server: &Arc<Server>, request: Request, source: SocketAddrV6) {
     };
     let boot = decide_boot(&facts);
     let machine = facts.machine.map(|machine| machine.id);
-    conclude(server, ipv6, Asked { request, source, machine, boot }, subnet, &subnets);
+    conclude(server, ipv6, &Asked { request, source, machine, boot }, subnet, &subnets);
 }
 
 /// A message with what was decided about its machine.
@@ -162,15 +162,15 @@ struct Asked {
 }
 
 /// Decides, and answers once the decision is durable. It does not wait.
-fn conclude(server: &Arc<Server>, ipv6: &Ipv6, asked: Asked, subnet: &Subnet, subnets: &[Subnet]) {
+fn conclude(server: &Arc<Server>, ipv6: &Ipv6, asked: &Asked, subnet: &Subnet, subnets: &[Subnet]) {
     let Ok(place) = ipv6.committer.reserve() else {
         tracing::debug!(peer = %asked.source, "A DHCPv6 message of {} is dropped: the disk is behind", asked.source);
         return;
     };
     let now = server.inner.config.clock.now();
-    let boot = boot_of(&server.inner, &asked, subnet);
+    let boot = boot_of(&server.inner, asked, subnet);
     let afterwards = |decision: Decision| -> Box<dyn FnOnce() + Send> {
-        let event = event_of(&asked, &decision, subnet, now);
+        let event = event_of(asked, &decision, subnet, now);
         let reply = decision.reply.ok().map(|reply| {
             let to = asked.request.destination(asked.source, server.listen.client_port);
             (reply.encode(&asked.request, &ipv6.duid), to)
@@ -183,7 +183,8 @@ fn conclude(server: &Arc<Server>, ipv6: &Ipv6, asked: Asked, subnet: &Subnet, su
             event.into_iter().for_each(|event| server.inner.backend.record(event));
         })
     };
-    ipv6.decide(&asked.request, subnet, subnets, &boot, now, place, afterwards);
+    let question = ipv6::Question { request: &asked.request, subnet, boot: &boot };
+    ipv6.decide(&question, subnets, now, place, afterwards);
 }
 
 impl Server {
@@ -225,6 +226,6 @@ fn event_of(asked: &Asked, decision: &Decision, subnet: &Subnet, now: Timestamp)
     if foreign || !(boots || asked.machine.is_some()) {
         return None;
     }
-    let reason: Option<&BootReason> = boots.then_some(&asked.boot.reason);
-    Some(event::dhcp6(now, asked.machine, &asked.request, decision, &subnet.name, reason.map(ToString::to_string)))
+    let reason = boots.then(|| asked.boot.reason.to_string());
+    Some(event::dhcp6(now, asked.machine, &asked.request, decision, &subnet.name, reason.as_deref()))
 }

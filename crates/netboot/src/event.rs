@@ -57,7 +57,7 @@ pub(crate) fn dhcp6(
     request: &v6::Request,
     decision: &v6::Decision,
     subnet: &types::Name,
-    reason: Option<String>,
+    reason: Option<&str>,
 ) -> NewEvent {
     let (answer, address, url) = match &decision.reply {
         Ok(reply) if reply.is_refusal() => ("no address", None, None),

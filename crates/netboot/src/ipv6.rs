@@ -20,6 +20,13 @@ pub(crate) struct Ipv6 {
     pub(crate) committer: Committer<Vec<Lease>>,
 }
 
+/// A message, the subnet that it is answered from, and what its sender boots.
+pub(crate) struct Question<'a> {
+    pub(crate) request: &'a Request,
+    pub(crate) subnet: &'a Subnet,
+    pub(crate) boot: &'a Boot,
+}
+
 #[derive(Debug, Default)]
 struct Tables {
     by_subnet: HashMap<Cidr6, Leases>,
@@ -51,15 +58,14 @@ impl Ipv6 {
     /// called when it is, and at once where nothing must be.
     pub(crate) fn decide(
         &self,
-        request: &Request,
-        subnet: &Subnet,
+        question: &Question<'_>,
         subnets: &[Subnet],
-        boot: &Boot,
         now: Timestamp,
         place: Place<'_, Vec<Lease>>,
         afterwards: impl FnOnce(Decision) -> Afterwards,
     ) {
         let mut tables = self.lock();
+        let Question { request, subnet, boot } = question;
         let leases = tables.of(subnet, subnets);
         let facts = leases.facts(request, subnet, now);
         let decision = decide(request, subnet, &self.duid, &facts, boot, now);

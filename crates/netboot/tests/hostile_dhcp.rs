@@ -33,7 +33,7 @@ fn broken(number: u32) -> Vec<u8> {
         let at = usize::from(u16::from_be_bytes([high, low])) % bytes.len();
         bytes[at] = value;
     }
-    bytes.truncate(if number % 7 == 0 { usize::try_from(number).unwrap() % 600 } else { 600 });
+    bytes.truncate(if number.is_multiple_of(7) { usize::try_from(number).unwrap() % 600 } else { 600 });
     bytes
 }
 

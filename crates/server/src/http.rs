@@ -127,7 +127,9 @@ pub(crate) async fn serve(
 /// would make the system cut the answer off.
 async fn refuse(mut stream: TcpStream, _permit: SemaphorePermit<'_>) -> io::Result<()> {
     let mut unread = [0; 4096];
-    stream.read(&mut unread).await?;
+    if stream.read(&mut unread).await? == 0 {
+        return Ok(());
+    }
     stream.write_all(NO_ROOM).await?;
     stream.shutdown().await?;
     while stream.read(&mut unread).await? > 0 {}
