@@ -8,6 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, forward_to_deserialize_any};
 use serde_path_to_error::{Path, Segment, Track};
 use serde_saphyr::{MessageFormatter as _, Options, Spanned, UserMessageFormatter};
+use std::borrow::Cow;
 use types::Name;
 use types::object::Kind;
 use wire::DocumentProblem;
@@ -45,8 +46,13 @@ impl Document {
 
 /// Reads every document of a file; each is an object or a mistake.
 pub fn read(file: &str, text: &str) -> Vec<Result<Document, DocumentProblem>> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    split(text).into_iter().map(|piece| read_piece(file, &piece)).collect()
+    let text = with_plain_breaks(text.strip_prefix('\u{feff}').unwrap_or(text));
+    split(&text).into_iter().map(|piece| read_piece(file, &piece)).collect()
+}
+
+/// The text with its line breaks as newlines, as which YAML reads them all (YAML 1.2.2 §5.4).
+fn with_plain_breaks(text: &str) -> Cow<'_, str> {
+    if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n").into() } else { text.into() }
 }
 
 /// What every document begins with.
@@ -198,6 +204,14 @@ mod tests {
 
     fn problems(text: &str) -> Vec<String> {
         read("rack.yaml", text).into_iter().filter_map(|result| result.err()).map(|error| error.to_string()).collect()
+    }
+
+    #[test]
+    fn a_carriage_return_ends_a_line_alone_too() {
+        let documents =
+            read("mac.yaml", "kind: Machine\rname: m1\r---\rkind: Machine\r\nname: m2\r---\rkind: Nothing\r");
+        assert_eq!(documents.iter().filter(|document| document.is_ok()).count(), 2);
+        assert!(documents[2].as_ref().is_err_and(|problem| problem.line == 7), "{documents:?}");
     }
 
     #[test]
