@@ -106,7 +106,6 @@ impl Scene {
         let all = async {
             loop {
                 let event = self.events.next().await.unwrap();
-                println!("{} {} {}", event.at, event.kind, event.data);
                 let last = is_last(&event);
                 seen.push(event);
                 if last {
@@ -115,7 +114,7 @@ impl Scene {
             }
         };
         let ended = tokio::time::timeout(LIMIT, all).await;
-        assert!(ended.is_ok(), "{}", self.serial());
+        assert!(ended.is_ok(), "{seen:#?}\n{}", self.serial());
         seen
     }
 
