@@ -82,8 +82,7 @@ const VOID: usize = 40_000;
 pub(crate) struct Held {
     grant: Grant,
     expires: Option<Timestamp>,
-    /// When it was issued, if this process did so.
-    issued: Option<Timestamp>,
+    issued: Timestamp,
 }
 
 /// What a transaction did to the tokens.
@@ -203,16 +202,17 @@ fn hash(token: &str) -> Hash {
 
 /// The tokens that are valid at `now`.
 pub(crate) async fn load(connection: &mut SqliteConnection, now: Timestamp) -> Result<TokenCache, StoreError> {
-    let rows: Vec<(Vec<u8>, String, Option<i64>)> =
-        sqlx::query_as("SELECT hash, grant_, expires FROM tokens WHERE expires IS NULL OR expires > ?1")
+    let rows: Vec<(Vec<u8>, String, i64, Option<i64>)> =
+        sqlx::query_as("SELECT hash, grant_, issued, expires FROM tokens WHERE expires IS NULL OR expires > ?1")
             .bind(nanos(now))
             .fetch_all(connection)
             .await?;
     let mut tokens = Tokens::default();
-    for (hash, grant, expires) in rows {
+    for (hash, grant, issued, expires) in rows {
         let what = || "a token".to_owned();
         let hash = Hash::try_from(hash).map_err(|_| StoreError::Corrupt { what: what() })?;
-        tokens.insert(hash, Held { grant: from_json(&grant, what)?, expires: expires.map(timestamp), issued: None });
+        let grant = from_json(&grant, what)?;
+        tokens.insert(hash, Held { grant, expires: expires.map(timestamp), issued: timestamp(issued) });
     }
     Ok(TokenCache(RwLock::new(tokens)))
 }
@@ -231,7 +231,7 @@ impl Store {
         let hash = hash(&token);
         match self.keep_token(hash, grant.clone(), Some(expires)).await {
             Err(passing) if passing.is_passing() => {
-                let held = Held { grant, expires: Some(expires), issued: Some(self.inner.clock.now()) };
+                let held = Held { grant, expires: Some(expires), issued: self.inner.clock.now() };
                 self.inner.signals.tokens.take_over(vec![TokenChange::Issued(hash, held)]);
             }
             kept => kept?,
@@ -251,14 +251,15 @@ impl Store {
                     .bind(nanos(now))
                     .execute(&mut tx.connection)
                     .await?;
-                sqlx::query("INSERT INTO tokens (hash, grant_, expires) VALUES (?1, ?2, ?3)")
+                sqlx::query("INSERT INTO tokens (hash, grant_, issued, expires) VALUES (?1, ?2, ?3, ?4)")
                     .bind(hash.to_vec())
                     .bind(to_json(&grant))
+                    .bind(nanos(now))
                     .bind(expires.map(nanos))
                     .execute(&mut tx.connection)
                     .await?;
                 tx.effects.tokens.push(TokenChange::Expired(now));
-                tx.effects.tokens.push(TokenChange::Issued(hash, Held { grant, expires, issued: Some(now) }));
+                tx.effects.tokens.push(TokenChange::Issued(hash, Held { grant, expires, issued: now }));
                 Ok(())
             })
         })
@@ -277,6 +278,13 @@ impl Store {
         tokens.was.get(&hash).or_else(|| tokens.by_hash.get(&hash).map(|held| &held.grant)).cloned()
     }
 
+    /// When the token, if it is good for anything now, was issued.
+    pub fn token_issued(&self, token: &str) -> Option<Timestamp> {
+        let tokens = self.inner.signals.tokens.0.read().unwrap_or_else(PoisonError::into_inner);
+        let held = tokens.by_hash.get(&hash(token))?;
+        held.is_valid(self.inner.clock.now()).then_some(held.issued)
+    }
+
     /// The machine's agent of that boot has said something.
     pub fn hear_agent(&self, machine: MachineId, boot_id: Uuid) {
         let mut tokens = self.inner.signals.tokens.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -287,7 +295,7 @@ impl Store {
     /// A machine that restarts is silent before its loader asks for a token, so there are two machines then.
     pub fn is_heard_elsewhere(&self, machine: MachineId, boot_id: Uuid, token: &str) -> bool {
         let tokens = self.inner.signals.tokens.0.read().unwrap_or_else(PoisonError::into_inner);
-        let issued = tokens.by_hash.get(&hash(token)).and_then(|held| held.issued);
+        let issued = tokens.by_hash.get(&hash(token)).map(|held| held.issued);
         match (tokens.heard.get(&machine), issued) {
             (Some((heard, at)), Some(issued)) => *heard != boot_id && *at > issued,
             _ => false,

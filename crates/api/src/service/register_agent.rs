@@ -85,8 +85,13 @@ async fn find_other_agent(
     if app.store.is_heard_elsewhere(machine.id.into(), boot_id, caller.token) {
         return Ok(Some("another agent is at work with this machine's identity"));
     }
-    let is_an_earlier_boot =
-        caller.registrant.boot_id.is_some() && machine.status.agent.is_some_and(|agent| agent.boot_id != boot_id);
+    // A boot whose registration was cut short finds an earlier one's, from before its token was made.
+    let issued = app.store.token_issued(caller.token);
+    let is_an_earlier_boot = caller.registrant.boot_id.is_some()
+        && machine
+            .status
+            .agent
+            .is_some_and(|agent| agent.boot_id != boot_id && issued.is_some_and(|at| agent.since > at));
     Ok(is_an_earlier_boot.then_some("its boot is over: another has registered since"))
 }
 

@@ -62,6 +62,24 @@ async fn machine_that_restarted_registers_and_its_earlier_boot_is_not_heard_any_
 }
 
 #[tokio::test]
+async fn boot_whose_registration_was_cut_short_registers_after_all() {
+    let rig = Rig::start().await;
+    rig.register(1, boot(1)).await;
+    let token = token(&rig, 1).await;
+    assert!(rig.app.store.tie_registration(token.expose(), boot(2)).await.unwrap());
+    assert_eq!(register(&rig, 1, boot(2), &token).send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn boot_that_is_over_does_not_register_again() {
+    let rig = Rig::start().await;
+    let earlier = token(&rig, 1).await;
+    assert_eq!(register(&rig, 1, boot(1), &earlier).send().await.unwrap().status(), 200);
+    rig.register(1, boot(2)).await;
+    assert_eq!(refusal(register(&rig, 1, boot(1), &earlier)).await, (409, "identity_in_use".to_owned()));
+}
+
+#[tokio::test]
 async fn registration_token_is_good_for_one_boot() {
     let rig = Rig::start().await;
     let token = token(&rig, 1).await;

@@ -103,6 +103,7 @@ CREATE INDEX tasks_open ON tasks (run, seq) WHERE finished IS NULL AND withdrawn
 CREATE TABLE tokens (
     hash    BLOB PRIMARY KEY,
     grant_  TEXT NOT NULL,
+    issued  INTEGER NOT NULL,
     expires INTEGER
 ) STRICT;
 CREATE INDEX tokens_expiring ON tokens (expires) WHERE expires IS NOT NULL;
