@@ -61,7 +61,8 @@ pub(super) fn measure(context: &Context) -> Result<Vec<Row>> {
 fn start_hpa(peer: &Peer, network: &Namespace, folder: &Path) -> Result<Server> {
     let mut command = network.command(peer.program("usr/sbin/in.tftpd"));
     command.args(["--listen", "--foreground", "--secure", "--user", "root"]);
-    command.args(["--address", &format!("127.0.0.1:{HPA_PORT}")]).arg(folder);
+    // It takes no numeric address in a network that has only loopback: getaddrinfo's AI_ADDRCONFIG does not count that.
+    command.args(["--ipv4", "--address", &format!(":{HPA_PORT}")]).arg(folder);
     start(peer, command, folder, "hpa", HPA_PORT)
 }
 

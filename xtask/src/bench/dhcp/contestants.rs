@@ -44,7 +44,7 @@ impl Contestant for Ours<'_> {
         let files = folder.join("files");
         fs::create_dir(&files)?;
         let boot = format!("boot: {{loaders: {files}, maintenance_os: {files}}}", files = files.display());
-        let config = format!("listen: 127.0.0.1:8080\ndhcp: {{interface: {CABLE}, address: {SERVER}}}\n{boot}\n");
+        let config = format!("listen: {SERVER}:8080\ndhcp: {{interface: {CABLE}, address: {SERVER}}}\n{boot}\n");
         let running = Slipway::start(self.program, namespace, folder, &config)?;
         let (first, last) = POOL;
         let subnet = folder.join("subnet.yaml");
