@@ -2,52 +2,26 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod qemu;
+
 use client::{Client, EventQuery, EventStream};
 use lab::demo::ServerProcess;
-use lab::namespace::command_in_own_network;
 use lab::network::Network;
 use lab::power::{BootPlan, BootSource};
 use lab::qemu::{FirmwareFiles, MachineSpec, NetworkBoot, QemuMachine};
+use qemu::{built, in_own_network};
 use serde_json::{Value, json};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 use types::event::Event;
 use types::machine::Firmware;
 use uuid::Uuid;
 use wire::ApplyFile;
 
-/// Says to the second self that it is inside a network of its own, and where it may write.
-const INSIDE: &str = "SLIPWAY_TEST_INSIDE";
 /// From power-on to an event: measured 25 s, and a minute more where the firmware tries another way first.
 const LIMIT: Duration = Duration::from_secs(240);
 const MAC: &str = "52:54:00:77:00:01";
-
-/// Runs `test` again in a network of its own, and `scene` there.
-fn in_own_network(test: &str, scene: impl AsyncFnOnce(PathBuf)) {
-    if let Some(folder) = std::env::var_os(INSIDE) {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        rustls::crypto::ring::default_provider().install_default().ok();
-        return runtime.block_on(scene(folder.into()));
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let mut command = command_in_own_network(&std::env::current_exe().unwrap()).unwrap();
-    command.args([test, "--exact", "--nocapture"]).env(INSIDE, folder.path());
-    let outcome = command.output().unwrap();
-    if !outcome.status.success() {
-        let kept = folder.keep();
-        let written = [outcome.stdout, outcome.stderr].concat();
-        panic!("{}\nThe logs are in {}", String::from_utf8_lossy(&written), kept.display());
-    }
-}
-
-/// The folder of something that `cargo xtask test` builds first.
-fn built(folder: &str, file: &str) -> PathBuf {
-    let target = Path::new(env!("CARGO_BIN_EXE_slipway")).ancestors().nth(2).unwrap();
-    let folder = target.join(folder);
-    assert!(folder.join(file).exists(), "{} is not built: run cargo xtask test", folder.join(file).display());
-    folder
-}
 
 /// A server on a bridge with a machine plugged into it.
 struct Scene {
@@ -89,6 +63,7 @@ impl Scene {
             processors: 1,
             memory_mib: 1024,
             disk_bytes: 1 << 20,
+            more_disks: Vec::new(),
             directory: folder.join("m1"),
         };
         let events = client.follow(EventQuery { after: Some(0), ..EventQuery::default() });

@@ -16,6 +16,7 @@ const PACKAGES: &[&str] =
 
 /// Drivers to have, by module name; what they need comes with them. NVMe and ext4 are built into the kernel.
 const MODULES: &[&str] = &[
+    "ata_piix",
     "efivarfs",
     "nls_ascii",
     "nls_cp437",

@@ -2,7 +2,7 @@
 
 use crate::network::{Network, NetworkError};
 use crate::power::PowerBackend;
-use crate::qemu::{MachineSpec, NetworkBoot, QemuMachine};
+use crate::qemu::{DiskSpec, MachineSpec, NetworkBoot, QemuMachine};
 use crate::redfish::{self, BmcOptions, BmcSimulator};
 use serde::Serialize;
 use std::net::{IpAddr, SocketAddr};
@@ -26,6 +26,8 @@ pub struct RackOptions {
     pub memory_mib: u32,
     /// Disk of each machine.
     pub disk_bytes: u64,
+    /// Disks of each machine besides that one.
+    pub more_disks: Vec<DiskSpec>,
 }
 
 /// A rack.
@@ -113,6 +115,7 @@ impl RackMachine {
             processors: 1,
             memory_mib: options.memory_mib,
             disk_bytes: options.disk_bytes,
+            more_disks: options.more_disks.clone(),
             directory: options.folder.join(name.as_str()),
         }));
         let password = Secret::new(Uuid::new_v4().simple().to_string());

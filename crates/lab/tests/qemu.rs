@@ -40,6 +40,7 @@ async fn machine(directory: &Path) -> QemuMachine {
         processors: 1,
         memory_mib: 64,
         disk_bytes: 1 << 20,
+        more_disks: Vec::new(),
         directory: directory.to_owned(),
     })
 }

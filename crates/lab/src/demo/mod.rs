@@ -76,6 +76,7 @@ pub async fn run(options: DemoOptions) -> anyhow::Result<bool> {
         bmc_address: SERVER_ADDRESS.into(),
         memory_mib: MEMORY_MIB,
         disk_bytes: DISK_BYTES,
+        more_disks: Vec::new(),
     };
     let rack = Rack::set_up(&network, &rack_options).await.context("setting the rack up")?;
     provision(&options, &rack).await

@@ -1,5 +1,6 @@
 //! QEMU's command line for a machine and a boot plan. Pure: what it says can be read in a test.
 
+use super::disk::DiskSpec;
 use crate::power::{BootPlan, BootSource};
 use std::path::{Path, PathBuf};
 use types::MacAddr;
@@ -27,6 +28,8 @@ pub struct MachineSpec {
     pub memory_mib: u32,
     /// Size of the disk.
     pub disk_bytes: u64,
+    /// Disks besides that one. Nothing boots from them.
+    pub more_disks: Vec<DiskSpec>,
     /// Where its files are; made at the first start.
     pub directory: PathBuf,
 }
@@ -35,6 +38,11 @@ impl MachineSpec {
     /// The disk, a sparse file that holds the disk's bytes as they are.
     pub fn disk(&self) -> PathBuf {
         self.directory.join("disk.raw")
+    }
+
+    /// The bytes of one of its other disks.
+    pub fn disk_of(&self, disk: &DiskSpec) -> PathBuf {
+        self.directory.join(format!("{}.raw", disk.serial))
     }
 
     /// What the machine wrote on its serial port, over all power-ons.
@@ -160,6 +168,13 @@ fn add_disks(line: &mut CommandLine, spec: &MachineSpec, plan: &BootPlan, order:
     line.add("-drive", format!("id=disk,if=none,format=raw,{fast},file={}", escaped(&spec.disk())));
     // Not NVMe: the one of QEMU 7.2 loses all commands in flight now and then, and Linux waits 30 s for each.
     line.add("-device", format!("virtio-blk-pci,drive=disk,serial={}{}", spec.name, order.disk));
+    if spec.more_disks.iter().any(DiskSpec::is_ata) {
+        // The maintenance OS's kernel has a driver for this one, and none for the AHCI controller of the board.
+        line.add("-device", "piix3-ide,id=ata");
+    }
+    for disk in &spec.more_disks {
+        line.add("-drive", disk.drive(&escaped(&spec.disk_of(disk)))).add("-device", disk.device());
+    }
     if let Some(cd) = &plan.cd {
         line.add("-drive", format!("id=cd,if=none,media=cdrom,readonly=on,format=raw,file={}", escaped(cd)));
         line.add("-device", format!("ide-cd,drive=cd,bus=ide.0{}", order.cd));
@@ -224,6 +239,7 @@ mod tests {
             processors: 1,
             memory_mib: 1024,
             disk_bytes: 1 << 32,
+            more_disks: Vec::new(),
             directory: "/lab/m1,x".into(),
         }
     }

@@ -144,9 +144,11 @@ impl QemuMachine {
     fn prepare(&self) -> Result<(), QemuError> {
         let wrong = |file: PathBuf| move |source| QemuError::Prepare { file, source };
         fs::create_dir_all(&self.spec.directory).map_err(wrong(self.spec.directory.clone()))?;
-        let disk = self.spec.disk();
-        if !disk.exists() {
-            File::create(&disk).and_then(|file| file.set_len(self.spec.disk_bytes)).map_err(wrong(disk))?;
+        let more = self.spec.more_disks.iter().map(|disk| (self.spec.disk_of(disk), disk.bytes));
+        for (disk, bytes) in more.chain([(self.spec.disk(), self.spec.disk_bytes)]) {
+            if !disk.exists() {
+                File::create(&disk).and_then(|file| file.set_len(bytes)).map_err(wrong(disk))?;
+            }
         }
         let variables = self.spec.variables();
         if self.spec.firmware == Firmware::Uefi && !variables.exists() {
