@@ -4,6 +4,7 @@
 
 pub mod demo;
 pub mod fleet;
+pub mod host;
 pub mod namespace;
 pub mod network;
 pub mod power;

@@ -57,15 +57,24 @@ impl Network {
     /// Adds a tap for one machine.
     pub async fn add_tap(&self, tap: &str) -> Result<(), NetworkError> {
         ip(&["tuntap", "add", tap, "mode", "tap"]).await?;
-        ip(&["link", "set", tap, "master", &self.bridge]).await?;
-        ip(&["link", "set", tap, "up"]).await
+        self.plug_in(tap).await
+    }
+
+    /// Plugs an interface in.
+    pub(crate) async fn plug_in(&self, interface: &str) -> Result<(), NetworkError> {
+        ip(&["link", "set", interface, "master", &self.bridge]).await?;
+        ip(&["link", "set", interface, "up"]).await
     }
 }
 
-async fn ip(arguments: &[&str]) -> Result<(), NetworkError> {
+pub(crate) async fn ip(arguments: &[&str]) -> Result<(), NetworkError> {
+    run_ip(Command::new("ip").args(arguments), arguments).await
+}
+
+/// Runs a call of `ip` with `arguments`.
+pub(crate) async fn run_ip(command: &mut Command, arguments: &[&str]) -> Result<(), NetworkError> {
     let line = || arguments.join(" ");
-    let output = Command::new("ip")
-        .args(arguments)
+    let output = command
         .output()
         .await
         .map_err(|source| NetworkError::Run { arguments: line(), source })?;
