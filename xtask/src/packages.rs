@@ -14,6 +14,7 @@ const NEEDED: &[&str] = &[
     "busybox",                // a DHCP client and a cpio that the boot services are tested with
     "curl",                   // a TFTP client that they are tested with
     "debian-archive-keyring", // to check what is taken from the Debian archive
+    "dnsmasq-base",           // another DHCP server that ours is tested beside
     "e2fsprogs",              // filesystems that the agent is tested with
     "iproute2",               // the lab's bridge and taps
     "ipxe",                   // boot loaders that the server offers by TFTP
