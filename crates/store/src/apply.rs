@@ -2,6 +2,7 @@
 
 use crate::kinds::shape;
 use crate::object_row::ObjectRow;
+use crate::sql::query;
 use crate::writer::Tx;
 use crate::{Store, StoreError};
 use serde_json::Value;
@@ -82,13 +83,11 @@ impl Store {
     ) -> Result<Vec<Applied>, ApplyError> {
         let actor = actor.to_owned();
         let done = self.write(move |tx| {
-            Box::pin(async move {
-                if !dry_run {
-                    tx.check_room()?;
-                }
-                let applied = tx.apply(documents, source, &actor).await.map_err(Stop::Failed)?;
-                if dry_run { Err(Stop::Tried(applied)) } else { Ok(applied) }
-            })
+            if !dry_run {
+                tx.check_room()?;
+            }
+            let applied = tx.apply(documents, source, &actor).map_err(Stop::Failed)?;
+            if dry_run { Err(Stop::Tried(applied)) } else { Ok(applied) }
         });
         match done.await {
             Ok(applied) | Err(Stop::Tried(applied)) => Ok(applied),
@@ -99,18 +98,13 @@ impl Store {
     /// Makes the built-in objects exactly these. An object of a user's that has the name of a built-in one
     /// stays, and is named in the answer.
     pub async fn set_builtin(&self, documents: Vec<Document>) -> Result<Vec<(Kind, Name)>, ApplyError> {
-        self.write(move |tx| Box::pin(async move { tx.set_builtin(documents).await })).await
+        self.write(move |tx| tx.set_builtin(documents)).await
     }
 }
 
 impl Tx {
-    async fn apply(
-        &mut self,
-        documents: Vec<Document>,
-        source: Source,
-        actor: &str,
-    ) -> Result<Vec<Applied>, ApplyError> {
-        self.forget_cards(&documents).await?;
+    fn apply(&mut self, documents: Vec<Document>, source: Source, actor: &str) -> Result<Vec<Applied>, ApplyError> {
+        self.forget_cards(&documents)?;
         let mut applied = Vec::with_capacity(documents.len());
         let mut seen = HashSet::new();
         for (index, document) in documents.into_iter().enumerate() {
@@ -119,23 +113,23 @@ impl Tx {
             if !seen.insert((kind, name.clone())) {
                 return Err(refused(StoreError::NameTaken { kind, name }));
             }
-            let change = self.apply_one(kind, &name, spec, source, actor).await.map_err(refused)?;
+            let change = self.apply_one(kind, &name, spec, source, actor).map_err(refused)?;
             applied.push(Applied { kind, name, change });
         }
         Ok(applied)
     }
 
     /// Takes the cards from all machines that are about to be declared anew, so that they can be exchanged.
-    async fn forget_cards(&mut self, documents: &[Document]) -> Result<(), StoreError> {
+    fn forget_cards(&mut self, documents: &[Document]) -> Result<(), StoreError> {
         for document in documents.iter().filter(|document| document.kind == Kind::Machine) {
-            if let Some(row) = self.find(Kind::Machine, &(&document.name).into()).await? {
-                self.undeclare_machine(row.id.into()).await?;
+            if let Some(row) = self.find(Kind::Machine, &(&document.name).into())? {
+                self.undeclare_machine(row.id.into())?;
             }
         }
         Ok(())
     }
 
-    async fn apply_one(
+    fn apply_one(
         &mut self,
         kind: Kind,
         name: &Name,
@@ -144,55 +138,53 @@ impl Tx {
         actor: &str,
     ) -> Result<Change, StoreError> {
         let spec = (shape(kind).normalise)(spec)?;
-        let Some(mut row) = self.find(kind, &name.into()).await? else {
-            let row = self.insert_object(kind, name.clone(), spec, source).await?;
-            self.record_change("create", &row, actor).await?;
+        let Some(mut row) = self.find(kind, &name.into())? else {
+            let row = self.insert_object(kind, name.clone(), spec, source)?;
+            self.record_change("create", &row, actor)?;
             return Ok(Change::Created);
         };
         row.refuse_builtin()?;
-        if self.replace_spec(&mut row, spec, source).await? {
-            self.record_change("update", &row, actor).await?;
+        if self.replace_spec(&mut row, spec, source)? {
+            self.record_change("update", &row, actor)?;
             return Ok(Change::Updated);
         }
         let spec = row.open_spec(&self.sealer)?;
-        self.index(&row, spec).await?;
+        self.index(&row, spec)?;
         Ok(Change::Unchanged)
     }
 
-    async fn set_builtin(&mut self, documents: Vec<Document>) -> Result<Vec<(Kind, Name)>, ApplyError> {
-        let mut obsolete = self.builtin_rows().await?;
+    fn set_builtin(&mut self, documents: Vec<Document>) -> Result<Vec<(Kind, Name)>, ApplyError> {
+        let mut obsolete = self.builtin_rows()?;
         let mut hidden = Vec::new();
         for (index, Document { kind, name, spec }) in documents.into_iter().enumerate() {
             obsolete.retain(|row| row.kind != kind || row.name != name);
             if !self
                 .set_one_builtin(kind, &name, spec)
-                .await
                 .map_err(|source| ApplyError::Document { document: index, source })?
             {
                 hidden.push((kind, name));
             }
         }
         for row in obsolete {
-            self.delete_row(row.id).await?;
+            self.delete_row(row.id)?;
         }
         Ok(hidden)
     }
 
     /// Whether the name is the built-in object's.
-    async fn set_one_builtin(&mut self, kind: Kind, name: &Name, spec: Value) -> Result<bool, StoreError> {
+    fn set_one_builtin(&mut self, kind: Kind, name: &Name, spec: Value) -> Result<bool, StoreError> {
         let spec = (shape(kind).normalise)(spec)?;
-        match self.find(kind, &name.into()).await? {
-            None => self.insert_object(kind, name.clone(), spec, Source::Builtin).await.map(|_| true),
+        match self.find(kind, &name.into())? {
+            None => self.insert_object(kind, name.clone(), spec, Source::Builtin).map(|_| true),
             Some(mut row) if row.source == Source::Builtin => {
-                self.replace_spec(&mut row, spec, Source::Builtin).await.map(|_| true)
+                self.replace_spec(&mut row, spec, Source::Builtin).map(|_| true)
             }
             Some(_) => Ok(false),
         }
     }
 
-    async fn builtin_rows(&mut self) -> Result<Vec<ObjectRow>, StoreError> {
-        let rows =
-            sqlx::query("SELECT * FROM objects WHERE source = 'builtin'").fetch_all(&mut self.connection).await?;
+    fn builtin_rows(&mut self) -> Result<Vec<ObjectRow>, StoreError> {
+        let rows = query("SELECT * FROM objects WHERE source = 'builtin'").fetch_all(&mut self.connection)?;
         rows.iter().map(ObjectRow::read).collect()
     }
 }

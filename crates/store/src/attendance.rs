@@ -7,11 +7,10 @@
 
 use crate::column::{nanos, timestamp, to_json};
 use crate::run_row::read_run;
+use crate::sql::{Row, query, query_scalar};
 use crate::writer::Tx;
 use crate::{Store, StoreError};
 use jiff::SignedDuration;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 use tracing::{error, info};
 use types::Timestamp;
 use types::event::NewEvent;
@@ -26,7 +25,7 @@ const WORTH_TELLING: SignedDuration = SignedDuration::from_secs(1);
 impl Store {
     /// Puts on record that a server is there now.
     pub async fn attend(&self) -> Result<(), StoreError> {
-        self.write(|tx| Box::pin(tx.attend())).await
+        self.write(Tx::attend).await
     }
 }
 
@@ -46,25 +45,23 @@ impl LastWord {
 
 impl Tx {
     /// Puts on record that this server is there now. When another one was the last to say so, its runs are taken over.
-    pub(crate) async fn attend(&mut self) -> Result<(), StoreError> {
+    pub(crate) fn attend(&mut self) -> Result<(), StoreError> {
         let now = self.now();
-        if let Some(last) = self.last_word().await?
+        if let Some(last) = self.last_word()?
             && last.by != self.server
             && now.duration_since(last.at).abs() >= WORTH_TELLING
         {
-            self.pass_over(last.at, now).await?;
+            self.pass_over(last.at, now)?;
         }
-        sqlx::query("INSERT OR REPLACE INTO meta (key, value) VALUES ('attended', ?1)")
+        query("INSERT OR REPLACE INTO meta (key, value) VALUES ('attended', ?1)")
             .bind(format!("{} {}", nanos(now), self.server))
-            .execute(&mut self.connection)
-            .await?;
+            .execute(&mut self.connection)?;
         Ok(())
     }
 
-    async fn last_word(&mut self) -> Result<Option<LastWord>, StoreError> {
-        let value: Option<String> = sqlx::query_scalar("SELECT value FROM meta WHERE key = 'attended'")
-            .fetch_optional(&mut self.connection)
-            .await?;
+    fn last_word(&mut self) -> Result<Option<LastWord>, StoreError> {
+        let value: Option<String> =
+            query_scalar("SELECT value FROM meta WHERE key = 'attended'").fetch_optional(&mut self.connection)?;
         Ok(value.and_then(|value| {
             let word = LastWord::read(&value);
             if word.is_none() {
@@ -74,43 +71,41 @@ impl Tx {
         }))
     }
 
-    async fn pass_over(&mut self, from: Timestamp, to: Timestamp) -> Result<(), StoreError> {
+    fn pass_over(&mut self, from: Timestamp, to: Timestamp) -> Result<(), StoreError> {
         let away = to.duration_since(from);
-        let rows = sqlx::query("SELECT id, format, doc FROM runs WHERE ended IS NULL AND format <= ?1")
+        let rows = query("SELECT id, format, doc FROM runs WHERE ended IS NULL AND format <= ?1")
             .bind(i64::from(RUN_FORMAT))
-            .fetch_all(&mut self.connection)
-            .await?;
+            .fetch_all(&mut self.connection)?;
         info!(%from, %to, runs = rows.len(), "no server was there for {away:#}: it does not count against open runs");
         for row in &rows {
-            self.pass_over_run(row, from, to).await?;
+            self.pass_over_run(row, from, to)?;
         }
         if away.is_negative() {
-            self.bring_forward(away).await?;
+            self.bring_forward(away)?;
         }
         Ok(())
     }
 
-    async fn pass_over_run(&mut self, row: &SqliteRow, from: Timestamp, to: Timestamp) -> Result<(), StoreError> {
+    fn pass_over_run(&mut self, row: &Row, from: Timestamp, to: Timestamp) -> Result<(), StoreError> {
         let mut run = match read_run(row) {
             Ok(run) => run,
             Err(unreadable) => {
-                let id: String = row.try_get("id")?;
+                let id: String = row.get("id")?;
                 error!(run.id = id, error = %unreadable, "run {id} cannot be read; its deadlines stay as they are");
                 return Ok(());
             }
         };
         let Some(event) = run.left_alone(from, to) else { return Ok(()) };
         run.apply(&event, to);
-        self.record_absence(&run, &event, to).await?;
-        sqlx::query("UPDATE runs SET doc = ?2 WHERE id = ?1")
+        self.record_absence(&run, &event, to)?;
+        query("UPDATE runs SET doc = ?2 WHERE id = ?1")
             .bind(run.id.to_string())
             .bind(to_json(&run))
-            .execute(&mut self.connection)
-            .await?;
+            .execute(&mut self.connection)?;
         Ok(())
     }
 
-    async fn record_absence(&mut self, run: &Run, event: &RunEvent, at: Timestamp) -> Result<(), StoreError> {
+    fn record_absence(&mut self, run: &Run, event: &RunEvent, at: Timestamp) -> Result<(), StoreError> {
         let entry = NewEvent {
             at,
             kind: event.kind().to_owned(),
@@ -119,15 +114,14 @@ impl Tx {
             actor: "engine".to_owned(),
             data: serde_json::Value::Null,
         };
-        self.insert_event(&entry, to_json(event)).await
+        self.insert_event(&entry, to_json(event))
     }
 
     /// Runs that sleep until a time of the old clock sleep as long by the new one.
-    async fn bring_forward(&mut self, away: SignedDuration) -> Result<(), StoreError> {
-        sqlx::query("UPDATE runs SET wake_at = wake_at + ?1 WHERE ended IS NULL AND wake_at IS NOT NULL")
+    fn bring_forward(&mut self, away: SignedDuration) -> Result<(), StoreError> {
+        query("UPDATE runs SET wake_at = wake_at + ?1 WHERE ended IS NULL AND wake_at IS NOT NULL")
             .bind(i64::try_from(away.as_nanos()).unwrap_or(i64::MIN))
-            .execute(&mut self.connection)
-            .await?;
+            .execute(&mut self.connection)?;
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use crate::kinds::Bmcs;
 use crate::object::Found;
 use crate::object_row::ObjectRow;
+use crate::sql::{query, query_scalar};
 use crate::{Store, StoreError};
 use types::Name;
 use uuid::Uuid;
@@ -12,20 +13,19 @@ impl Store {
     pub async fn bmc_of_system(&self, system: Uuid) -> Result<Option<Name>, StoreError> {
         let query = "SELECT name FROM objects
                      WHERE kind = 'Bmc' AND json_extract(status, '$.system_uuid') = ?1 ORDER BY name LIMIT 1";
-        let name: Option<String> =
-            sqlx::query_scalar(query).bind(system.to_string()).fetch_optional(self.reader()).await?;
+        let name: Option<String> = query_scalar(query).bind(system.to_string()).fetch_optional(self.reader())?;
         name.map(|name| crate::column::parse(&name, || format!("the BMC of {system}"))).transpose()
     }
 
     /// BMCs of which it is not known what they manage, in the order of their names, after the one named `after`.
     pub async fn unidentified_bmcs(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Found<Bmcs>>, StoreError> {
-        let query = "SELECT * FROM objects
+        let sql = "SELECT * FROM objects
                      WHERE kind = 'Bmc' AND json_extract(status, '$.system_uuid') IS NULL AND name > ?1
                      ORDER BY name LIMIT ?2";
-        let rows = sqlx::query(query)
+        let rows = query(sql)
             .bind(after.map_or(String::new(), Name::to_string))
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .fetch_all(self.reader())
+            .fetch_at_length(self.readers())
             .await?;
         rows.iter().map(|row| ObjectRow::read(row)?.into_object::<Bmcs>(&self.inner.sealer)).collect()
     }

@@ -4,8 +4,8 @@
 //! machine goes: the database has the last word on those that are here, and none on those that are not.
 
 use crate::column::parse;
+use crate::sql::{Connection, query_scalar};
 use crate::{Store, StoreError};
-use sqlx::SqliteConnection;
 use std::collections::HashSet;
 use std::sync::{PoisonError, RwLock};
 use types::MacAddr;
@@ -23,8 +23,8 @@ impl CardIndex {
 }
 
 /// The cards that the database knows.
-pub(crate) async fn load(connection: &mut SqliteConnection) -> Result<CardIndex, StoreError> {
-    let rows: Vec<String> = sqlx::query_scalar("SELECT mac FROM machine_macs").fetch_all(connection).await?;
+pub(crate) fn load(connection: &mut Connection) -> Result<CardIndex, StoreError> {
+    let rows: Vec<String> = query_scalar("SELECT mac FROM machine_macs").fetch_all(connection)?;
     let cards = rows.iter().map(|mac| parse(mac, || format!("the machine of {mac}")));
     Ok(CardIndex(RwLock::new(cards.collect::<Result<_, _>>()?)))
 }

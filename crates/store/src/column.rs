@@ -1,6 +1,6 @@
 //! How values become columns, and columns values.
 
-use crate::StoreError;
+use crate::{StoreError, sql};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::str::FromStr;
@@ -57,17 +57,14 @@ pub(crate) fn from_word<T: DeserializeOwned>(word: &str, what: impl FnOnce() -> 
     serde_json::from_value(word.into()).map_err(|_| StoreError::Corrupt { what: what() })
 }
 
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        match &error {
-            sqlx::Error::Database(database) => {
-                let code = database.code().and_then(|code| code.parse().ok()).unwrap_or_default();
-                of_code(code, database.message())
-            }
-            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
-                Self::Corrupt { what: "a row of the database".to_owned() }
-            }
-            _ => Self::Unavailable(error.to_string()),
+impl From<sql::Error> for StoreError {
+    fn from(error: sql::Error) -> Self {
+        if sql::is_about_a_value(&error) {
+            return Self::Corrupt { what: "a row of the database".to_owned() };
+        }
+        match error.sqlite_error() {
+            Some(code) => of_code(code.extended_code.unsigned_abs(), &error.to_string()),
+            None => Self::Unavailable(error.to_string()),
         }
     }
 }

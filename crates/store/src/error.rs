@@ -143,7 +143,7 @@ pub enum OpenError {
         /// Which file.
         path: PathBuf,
         /// Why.
-        source: sqlx::migrate::MigrateError,
+        source: rusqlite::Error,
     },
     /// Its secrets were encrypted with another key.
     #[error("the key does not open the secrets in {path}")]
@@ -157,7 +157,7 @@ pub enum OpenError {
         /// Which file.
         path: PathBuf,
         /// Why.
-        source: sqlx::Error,
+        source: rusqlite::Error,
     },
     /// What is stored cannot be read.
     #[error("loading {path}")]

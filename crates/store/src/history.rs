@@ -6,9 +6,9 @@
 
 use crate::column::{from_json, nanos, parse, signed, timestamp, to_json, unsigned};
 use crate::machine::machine_of_mac;
+use crate::sql::{Connection, QueryBuilder, Row, query, query_scalar};
 use crate::writer::Tx;
 use crate::{Store, StoreError};
-use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -53,12 +53,10 @@ impl Store {
     /// Puts events on record, all or none. Durable when it returns; gives the place of the last.
     pub async fn append(&self, events: Vec<NewEvent>) -> Result<u64, StoreError> {
         self.write(move |tx| {
-            Box::pin(async move {
-                for event in &events {
-                    tx.append(event).await?;
-                }
-                last_seq(&mut tx.connection).await
-            })
+            for event in &events {
+                tx.append(event)?;
+            }
+            last_seq(&mut tx.connection)
         })
         .await
     }
@@ -66,7 +64,7 @@ impl Store {
     /// Entries of the history in their order, `limit` at most.
     pub async fn events(&self, filter: &EventFilter, limit: usize) -> Result<Vec<Event>, StoreError> {
         let newest = filter.before.is_some() && filter.after.is_none();
-        let mut query = QueryBuilder::<Sqlite>::new("SELECT seq, at, kind, machine, run, actor, data FROM events");
+        let mut query = QueryBuilder::new("SELECT seq, at, kind, machine, run, actor, data FROM events");
         query.push(" WHERE seq > ").push_bind(signed(filter.after.unwrap_or(0)));
         query.push(" AND seq < ").push_bind(signed(filter.before.unwrap_or(u64::MAX)));
         if let Some(machine) = filter.machine {
@@ -81,7 +79,7 @@ impl Store {
         }
         query.push(if newest { " ORDER BY seq DESC" } else { " ORDER BY seq" });
         query.push(" LIMIT ").push_bind(i64::try_from(limit).unwrap_or(i64::MAX));
-        let rows = query.build().fetch_all(self.reader()).await?;
+        let rows = query.build().fetch_at_length(self.readers()).await?;
         let mut events = rows.iter().map(read_event).collect::<Result<Vec<_>, _>>()?;
         if newest {
             events.reverse();
@@ -95,26 +93,26 @@ impl Store {
     }
 }
 
-fn read_event(row: &SqliteRow) -> Result<Event, StoreError> {
-    let seq: i64 = row.try_get("seq")?;
+fn read_event(row: &Row) -> Result<Event, StoreError> {
+    let seq: i64 = row.get("seq")?;
     let what = || format!("history entry {seq}");
-    let machine: Option<String> = row.try_get("machine")?;
-    let run: Option<String> = row.try_get("run")?;
+    let machine: Option<String> = row.get("machine")?;
+    let run: Option<String> = row.get("run")?;
     Ok(Event {
         seq: unsigned(seq),
-        at: timestamp(row.try_get("at")?),
-        kind: row.try_get("kind")?,
+        at: timestamp(row.get("at")?),
+        kind: row.get("kind")?,
         machine: machine.map(|id| parse(&id, what)).transpose()?,
         run: run.map(|id| parse(&id, what)).transpose()?,
-        actor: row.try_get("actor")?,
-        data: from_json(row.try_get("data")?, what)?,
+        actor: row.get("actor")?,
+        data: from_json(row.text("data")?, what)?,
     })
 }
 
 /// The place of the last entry there ever was.
-pub(crate) async fn last_seq(connection: &mut SqliteConnection) -> Result<u64, StoreError> {
+pub(crate) fn last_seq(connection: &mut Connection) -> Result<u64, StoreError> {
     let seq: Option<i64> =
-        sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetch_optional(connection).await?;
+        query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetch_optional(connection)?;
     Ok(unsigned(seq.unwrap_or(0)))
 }
 
@@ -128,67 +126,52 @@ pub(crate) fn check_size(what: &'static str, json: &str) -> Result<(), StoreErro
 
 impl Tx {
     /// Puts an event on record, and wakes the run that waits for it.
-    pub(crate) async fn append(&mut self, event: &NewEvent) -> Result<(), StoreError> {
+    pub(crate) fn append(&mut self, event: &NewEvent) -> Result<(), StoreError> {
         let data = to_json(&event.data);
         check_size("an event", &data)?;
         let machine = match event.machine {
             Some(machine) => Some(machine),
-            None => self.machine_of(event).await?,
+            None => self.machine_of(event)?,
         };
-        self.insert_event(&NewEvent { machine, ..event.clone() }, data).await?;
+        self.insert_event(&NewEvent { machine, ..event.clone() }, data)?;
         if let Some(machine) = machine {
-            self.wake(machine, &event.kind).await?;
+            self.wake(machine, &event.kind)?;
         }
         Ok(())
     }
 
     /// The machine that an event is about which names only a network card: who sends a boot file knows no more.
-    async fn machine_of(&mut self, event: &NewEvent) -> Result<Option<MachineId>, StoreError> {
+    fn machine_of(&mut self, event: &NewEvent) -> Result<Option<MachineId>, StoreError> {
         let Some(mac) = event.data.get("mac").and_then(serde_json::Value::as_str).and_then(|mac| mac.parse().ok())
         else {
             return Ok(None);
         };
-        machine_of_mac(&mut self.connection, mac).await
+        machine_of_mac(&mut self.connection, mac)
     }
 
     /// Puts an event on record whose data is `data`.
-    pub(crate) async fn insert_event(&mut self, event: &NewEvent, data: String) -> Result<(), StoreError> {
-        let inserted =
-            sqlx::query("INSERT INTO events (at, kind, machine, run, actor, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
-                .bind(nanos(event.at))
-                .bind(event.kind.clone())
-                .bind(event.machine.map(|id| id.to_string()))
-                .bind(event.run.map(|id| id.to_string()))
-                .bind(event.actor.clone())
-                .bind(data)
-                .execute(&mut self.connection)
-                .await?;
-        self.effects.last_seq = Some(unsigned(inserted.last_insert_rowid()));
+    pub(crate) fn insert_event(&mut self, event: &NewEvent, data: String) -> Result<(), StoreError> {
+        let seq = query("INSERT INTO events (at, kind, machine, run, actor, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+            .bind(nanos(event.at))
+            .bind(event.kind.clone())
+            .bind(event.machine.map(|id| id.to_string()))
+            .bind(event.run.map(|id| id.to_string()))
+            .bind(event.actor.clone())
+            .bind(data)
+            .insert(&mut self.connection)?;
+        self.effects.last_seq = Some(unsigned(seq));
         Ok(())
     }
 
-    /// Puts events on record, each with its data, in their order. One statement: each costs a change of threads.
-    pub(crate) async fn insert_events(&mut self, events: &[(NewEvent, String)]) -> Result<(), StoreError> {
-        match events {
-            [] => return Ok(()),
-            [(event, data)] => return self.insert_event(event, data.clone()).await,
-            _ => {}
-        }
-        let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO events (at, kind, machine, run, actor, data) ");
-        insert.push_values(events, |mut row, (event, data)| {
-            row.push_bind(nanos(event.at)).push_bind(event.kind.clone());
-            row.push_bind(event.machine.map(|id| id.to_string())).push_bind(event.run.map(|id| id.to_string()));
-            row.push_bind(event.actor.clone()).push_bind(data.clone());
-        });
-        let inserted = insert.build().execute(&mut self.connection).await?;
-        self.effects.last_seq = Some(unsigned(inserted.last_insert_rowid()));
-        Ok(())
+    /// Puts events on record, each with its data, in their order.
+    pub(crate) fn insert_events(&mut self, events: &[(NewEvent, String)]) -> Result<(), StoreError> {
+        events.iter().try_for_each(|(event, data)| self.insert_event(event, data.clone()))
     }
 
     /// Makes the machine's run due if it waits for `kind`: for just that, or for all kinds below a word that
     /// ends with a dot.
-    async fn wake(&mut self, machine: MachineId, kind: &str) -> Result<(), StoreError> {
-        let woken = sqlx::query(
+    fn wake(&mut self, machine: MachineId, kind: &str) -> Result<(), StoreError> {
+        let woken = query(
             "UPDATE runs SET wake_at = ?3, event_woke = 1
              WHERE machine = ?1 AND ended IS NULL AND EXISTS (
                  SELECT 1 FROM json_each(wake_on)
@@ -198,14 +181,13 @@ impl Tx {
         .bind(machine.to_string())
         .bind(kind.to_owned())
         .bind(nanos(self.now()))
-        .execute(&mut self.connection)
-        .await?;
-        self.effects.due |= woken.rows_affected() > 0;
+        .execute(&mut self.connection)?;
+        self.effects.due |= woken > 0;
         Ok(())
     }
 
     /// Whether one of `kinds` has happened to the machine after entry `seen`.
-    pub(crate) async fn happened_after(
+    pub(crate) fn happened_after(
         &mut self,
         machine: MachineId,
         seen: u64,
@@ -214,7 +196,7 @@ impl Tx {
         if kinds.is_empty() {
             return Ok(false);
         }
-        let found: Option<i64> = sqlx::query_scalar(
+        let found: Option<i64> = query_scalar(
             "SELECT 1 FROM events
              WHERE machine = ?1 AND seq > ?2 AND EXISTS (
                  SELECT 1 FROM json_each(?3)
@@ -224,8 +206,7 @@ impl Tx {
         .bind(machine.to_string())
         .bind(signed(seen))
         .bind(to_json(kinds))
-        .fetch_optional(&mut self.connection)
-        .await?;
+        .fetch_optional(&mut self.connection)?;
         Ok(found.is_some())
     }
 }
@@ -302,17 +283,17 @@ impl Recorded {
     }
 
     /// Writes them as part of a transaction. They stay until [`Recorded::settled`].
-    pub(crate) async fn write(&mut self, tx: &mut Tx) -> Result<(), StoreError> {
+    pub(crate) fn write(&mut self, tx: &mut Tx) -> Result<(), StoreError> {
         self.stuck = true;
         self.in_transaction = None;
         for event in &self.pending {
-            tx.append(event).await?;
+            tx.append(event)?;
         }
         let dropped = self.dropped.load(Ordering::Relaxed);
         if dropped > 0 {
             let data = serde_json::json!({ "count": dropped });
             let (at, kind) = (tx.now(), DROPPED.to_owned());
-            tx.append(&NewEvent { at, kind, machine: None, run: None, actor: "store".to_owned(), data }).await?;
+            tx.append(&NewEvent { at, kind, machine: None, run: None, actor: "store".to_owned(), data })?;
         }
         self.in_transaction = Some((self.pending.len(), dropped));
         Ok(())

@@ -1,6 +1,7 @@
 //! DHCP leases: one row per address, as the server's working copy has it.
 
 use crate::column::{from_word, nanos, parse, timestamp, to_json};
+use crate::sql::{query, query_as, query_scalar};
 use crate::{Store, StoreError};
 use dhcp::Lease;
 use serde::Serialize;
@@ -15,9 +16,8 @@ impl Store {
     /// Every lease, to start from.
     pub async fn load_leases(&self) -> Result<Vec<Lease>, StoreError> {
         let rows: Vec<Row> =
-            sqlx::query_as("SELECT address, mac, client_id, state, since, expires, hostname FROM dhcp_leases")
-                .fetch_all(self.reader())
-                .await?;
+            query_as("SELECT address, mac, client_id, state, since, expires, hostname FROM dhcp_leases")
+                .fetch_all(self.reader())?;
         rows.into_iter().map(read).collect()
     }
 
@@ -27,35 +27,31 @@ impl Store {
         // One statement for all of them: a thousand leases cost one trip to the database's thread.
         let rows = to_json(&leases.iter().map(row).collect::<Vec<_>>());
         self.write(move |tx| {
-            Box::pin(async move {
-                sqlx::query(
-                    "INSERT INTO dhcp_leases (address, mac, client_id, state, since, expires, hostname)
+            query(
+                "INSERT INTO dhcp_leases (address, mac, client_id, state, since, expires, hostname)
                      SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
                      FROM json_each(?1) WHERE true
                      ON CONFLICT (address) DO UPDATE SET mac = excluded.mac, client_id = excluded.client_id,
                          state = excluded.state, since = excluded.since, expires = excluded.expires,
                          hostname = excluded.hostname",
-                )
-                .bind(rows)
-                .execute(&mut tx.connection)
-                .await?;
-                Ok(())
-            })
+            )
+            .bind(rows)
+            .execute(&mut tx.connection)?;
+            Ok(())
         })
         .await
     }
 
     /// The address that one of the machine's cards was given last, whether or not it still has it.
     pub async fn last_address(&self, machine: MachineId) -> Result<Option<IpAddr>, StoreError> {
-        let address: Option<String> = sqlx::query_scalar(
+        let address: Option<String> = query_scalar(
             "SELECT address FROM (
                  SELECT mac, address, since FROM dhcp_leases UNION ALL SELECT mac, address, since FROM dhcp6_leases
              ) JOIN machine_macs m USING (mac)
              WHERE m.machine = ?1 ORDER BY since DESC LIMIT 1",
         )
         .bind(machine.to_string())
-        .fetch_optional(self.reader())
-        .await?;
+        .fetch_optional(self.reader())?;
         address.map(|address| parse(&address, || format!("the address of machine {machine}"))).transpose()
     }
 }

@@ -1,6 +1,7 @@
 //! DHCPv6: one row per address, as the server's working copy has it, and the server's own identifier.
 
 use crate::column::{from_word, nanos, parse, timestamp, to_json, word};
+use crate::sql::{query, query_as, query_scalar};
 use crate::{Store, StoreError};
 use dhcp::v6::{Binding, Duid, Lease};
 use serde_json::{Value, json};
@@ -15,9 +16,8 @@ impl Store {
     pub async fn load_ipv6_leases(&self) -> Result<Vec<Lease>, StoreError> {
         type Row = (String, String, i64, Option<String>, String, i64, i64);
         let rows: Vec<Row> =
-            sqlx::query_as("SELECT address, client, association, mac, state, since, expires FROM dhcp6_leases")
-                .fetch_all(self.reader())
-                .await?;
+            query_as("SELECT address, client, association, mac, state, since, expires FROM dhcp6_leases")
+                .fetch_all(self.reader())?;
         rows.into_iter().map(read).collect()
     }
 
@@ -26,8 +26,7 @@ impl Store {
     pub async fn commit_ipv6_leases(&self, leases: &[Lease]) -> Result<(), StoreError> {
         let rows = to_json(&leases.iter().map(row).collect::<Vec<_>>());
         self.write(move |tx| {
-            Box::pin(async move {
-                sqlx::query(
+                query(
                     "INSERT INTO dhcp6_leases (address, client, association, mac, state, since, expires)
                      SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
                      FROM json_each(?1) WHERE true
@@ -36,10 +35,9 @@ impl Store {
                 )
                 .bind(rows)
                 .execute(&mut tx.connection)
-                .await?;
+                ?;
                 Ok(())
             })
-        })
         .await
     }
 
@@ -49,15 +47,12 @@ impl Store {
         let fresh = Duid::of_uuid(Uuid::new_v4()).to_string();
         let text: String = self
             .write(move |tx| {
-                Box::pin(async move {
-                    sqlx::query("INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO NOTHING")
-                        .bind(DUID)
-                        .bind(fresh)
-                        .execute(&mut tx.connection)
-                        .await?;
-                    let found = sqlx::query_scalar("SELECT value FROM meta WHERE key = ?1").bind(DUID);
-                    Ok::<_, StoreError>(found.fetch_one(&mut tx.connection).await?)
-                })
+                query("INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO NOTHING")
+                    .bind(DUID.to_owned())
+                    .bind(fresh)
+                    .execute(&mut tx.connection)?;
+                let found = query_scalar("SELECT value FROM meta WHERE key = ?1").bind(DUID.to_owned());
+                Ok::<_, StoreError>(found.fetch_one(&mut tx.connection)?)
             })
             .await?;
         parse(&text, || "the server's DUID".to_owned())

@@ -27,6 +27,7 @@ mod run_row;
 mod run_store;
 mod seal;
 mod signals;
+mod sql;
 mod task;
 mod token;
 mod writer;

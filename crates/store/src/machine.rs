@@ -6,10 +6,10 @@
 use crate::column::{parse, to_json};
 use crate::kinds::Machines;
 use crate::object_row::{ObjectRow, find_row};
+use crate::sql::{Executor, query, query_as, query_scalar};
 use crate::writer::Tx;
 use crate::{Machine, Store, StoreError};
 use serde_json::json;
-use sqlx::sqlite::SqliteExecutor;
 use types::agent::{CallHome, Registration};
 use types::event::{self, NewEvent};
 use types::machine::{AgentPresence, CalledHome, MachineSpec, MachineStatus};
@@ -39,26 +39,26 @@ pub struct NewMachine {
 impl Store {
     /// The machine that the card belongs to: by its spec, or else by its inventory.
     pub async fn machine_by_mac(&self, mac: MacAddr) -> Result<Option<Machine>, StoreError> {
-        let id = machine_of_mac(self.reader(), mac).await?;
+        let id = machine_of_mac(self.reader(), mac)?;
         self.machine_of(id).await
     }
 
     /// The machine with the SMBIOS system UUID: the oldest, should several have it.
     pub async fn machine_by_uuid(&self, uuid: Uuid) -> Result<Option<Machine>, StoreError> {
-        let id = machine_of_uuid(self.reader(), uuid).await?;
+        let id = machine_of_uuid(self.reader(), uuid)?;
         self.machine_of(id).await
     }
 
     async fn machine_of(&self, id: Option<MachineId>) -> Result<Option<Machine>, StoreError> {
         let Some(id) = id else { return Ok(None) };
-        let row = find_row(self.reader(), Kind::Machine, &ObjectId::from(id).into()).await?;
+        let row = find_row(self.reader(), Kind::Machine, &ObjectId::from(id).into())?;
         row.map(|row| row.into_object::<Machines>(&self.inner.sealer)).transpose()
     }
 
     /// The machine that has shown up, and whether it is new: known by a card or else by its UUID, or made now.
     pub async fn discover(&self, new: NewMachine, actor: &str) -> Result<(Machine, bool), StoreError> {
         let actor = actor.to_owned();
-        let found = self.write(move |tx| Box::pin(async move { tx.discover(new, &actor).await }));
+        let found = self.write(move |tx| tx.discover(new, &actor));
         let (row, created) = found.await?;
         Ok((row.into_object::<Machines>(&self.inner.sealer)?, created))
     }
@@ -69,88 +69,81 @@ impl Store {
         machine: MachineId,
         registration: Registration,
     ) -> Result<Machine, StoreError> {
-        let row = self.write(move |tx| Box::pin(async move { tx.agent_registered(machine, registration).await }));
+        let row = self.write(move |tx| tx.agent_registered(machine, registration));
         row.await?.into_object::<Machines>(&self.inner.sealer)
     }
 
     /// The installed system of `run` came up. A repeated call of the same boot changes nothing.
     pub async fn called_home(&self, machine: MachineId, run: RunId, call: CallHome) -> Result<(), StoreError> {
-        self.write(move |tx| Box::pin(async move { tx.called_home(machine, run, call).await })).await
+        self.write(move |tx| tx.called_home(machine, run, call)).await
     }
 
     /// What the machine boots the next time it asks. Fenced by `lease`.
     pub async fn set_wanted_env(&self, lease: Lease, machine: MachineId, env: Option<Name>) -> Result<(), StoreError> {
-        self.write(move |tx| Box::pin(async move { tx.set_wanted_env(lease, machine, env).await })).await
+        self.write(move |tx| tx.set_wanted_env(lease, machine, env)).await
     }
 
     /// Ties a BMC to the machine. Fenced by `lease`.
     pub async fn set_machine_bmc(&self, lease: Lease, machine: MachineId, bmc: Name) -> Result<(), StoreError> {
-        self.write(move |tx| Box::pin(async move { tx.set_machine_bmc(lease, machine, bmc).await })).await
+        self.write(move |tx| tx.set_machine_bmc(lease, machine, &bmc)).await
     }
 }
 
-pub(crate) async fn machine_of_mac(
-    executor: impl SqliteExecutor<'_>,
-    mac: MacAddr,
-) -> Result<Option<MachineId>, StoreError> {
-    let id: Option<String> = sqlx::query_scalar("SELECT machine FROM machine_macs WHERE mac = ?1")
+pub(crate) fn machine_of_mac(executor: impl Executor, mac: MacAddr) -> Result<Option<MachineId>, StoreError> {
+    let id: Option<String> = query_scalar("SELECT machine FROM machine_macs WHERE mac = ?1")
         .bind(mac.to_string())
-        .fetch_optional(executor)
-        .await?;
+        .fetch_optional(executor)?;
     id.map(|id| parse(&id, || format!("the machine of {mac}"))).transpose()
 }
 
-async fn machine_of_uuid(executor: impl SqliteExecutor<'_>, uuid: Uuid) -> Result<Option<MachineId>, StoreError> {
+fn machine_of_uuid(executor: impl Executor, uuid: Uuid) -> Result<Option<MachineId>, StoreError> {
     if MEANINGLESS.contains(&uuid) {
         return Ok(None);
     }
     let query = "SELECT machine FROM machine_uuids JOIN objects ON id = machine
                  WHERE uuid = ?1 ORDER BY declared DESC, created, id LIMIT 1";
-    let id: Option<String> = sqlx::query_scalar(query).bind(uuid.to_string()).fetch_optional(executor).await?;
+    let id: Option<String> = query_scalar(query).bind(uuid.to_string()).fetch_optional(executor)?;
     id.map(|id| parse(&id, || format!("the machine of {uuid}"))).transpose()
 }
 
 impl Tx {
     /// Keeps what the machine is found by, as its spec declares it.
-    pub(crate) async fn declare_machine(&mut self, id: MachineId, spec: &MachineSpec) -> Result<(), StoreError> {
-        self.undeclare_machine(id).await?;
+    pub(crate) fn declare_machine(&mut self, id: MachineId, spec: &MachineSpec) -> Result<(), StoreError> {
+        self.undeclare_machine(id)?;
         for mac in &spec.macs {
-            self.check_card_is_free(id, *mac).await?;
-            sqlx::query("INSERT OR REPLACE INTO machine_macs (mac, machine, declared) VALUES (?1, ?2, 1)")
+            self.check_card_is_free(id, *mac)?;
+            query("INSERT OR REPLACE INTO machine_macs (mac, machine, declared) VALUES (?1, ?2, 1)")
                 .bind(mac.to_string())
                 .bind(id.to_string())
-                .execute(&mut self.connection)
-                .await?;
+                .execute(&mut self.connection)?;
             self.effects.cards.push(*mac);
         }
         if let Some(uuid) = spec.uuid {
-            sqlx::query("INSERT OR REPLACE INTO machine_uuids (uuid, machine, declared) VALUES (?1, ?2, 1)")
+            query("INSERT OR REPLACE INTO machine_uuids (uuid, machine, declared) VALUES (?1, ?2, 1)")
                 .bind(uuid.to_string())
                 .bind(id.to_string())
-                .execute(&mut self.connection)
-                .await?;
+                .execute(&mut self.connection)?;
         }
         Ok(())
     }
 
     /// Forgets what the machine's spec declared. What was seen in it stays.
-    pub(crate) async fn undeclare_machine(&mut self, id: MachineId) -> Result<(), StoreError> {
-        for query in [
+    pub(crate) fn undeclare_machine(&mut self, id: MachineId) -> Result<(), StoreError> {
+        for sql in [
             "DELETE FROM machine_macs WHERE machine = ?1 AND declared = 1",
             "DELETE FROM machine_uuids WHERE machine = ?1 AND declared = 1",
         ] {
-            sqlx::query(query).bind(id.to_string()).execute(&mut self.connection).await?;
+            query(sql).bind(id.to_string()).execute(&mut self.connection)?;
         }
         Ok(())
     }
 
-    async fn check_card_is_free(&mut self, id: MachineId, mac: MacAddr) -> Result<(), StoreError> {
-        let owner: Option<(String, String)> = sqlx::query_as(
+    fn check_card_is_free(&mut self, id: MachineId, mac: MacAddr) -> Result<(), StoreError> {
+        let owner: Option<(String, String)> = query_as(
             "SELECT machine, name FROM machine_macs JOIN objects ON id = machine WHERE mac = ?1 AND declared = 1",
         )
         .bind(mac.to_string())
-        .fetch_optional(&mut self.connection)
-        .await?;
+        .fetch_optional(&mut self.connection)?;
         match owner {
             Some((owner, name)) if owner != id.to_string() => {
                 Err(StoreError::MacTaken { mac, machine: parse(&name, || format!("object {owner}"))? })
@@ -161,7 +154,7 @@ impl Tx {
 
     /// Keeps what was seen in the machine. Declared cards stay whose they are; a card that was seen in another
     /// machine has moved.
-    async fn see_machine(
+    fn see_machine(
         &mut self,
         id: MachineId,
         macs: impl IntoIterator<Item = MacAddr> + Send,
@@ -169,66 +162,63 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let macs: Vec<MacAddr> = macs.into_iter().filter(MacAddr::is_unicast).collect();
         for mac in macs {
-            sqlx::query(
+            query(
                 "INSERT INTO machine_macs (mac, machine, declared) VALUES (?1, ?2, 0)
                  ON CONFLICT (mac) DO UPDATE SET machine = excluded.machine WHERE declared = 0",
             )
             .bind(mac.to_string())
             .bind(id.to_string())
-            .execute(&mut self.connection)
-            .await?;
+            .execute(&mut self.connection)?;
             self.effects.cards.push(mac);
         }
         if let Some(uuid) = uuid.filter(|uuid| !MEANINGLESS.contains(uuid)) {
-            sqlx::query("INSERT OR IGNORE INTO machine_uuids (uuid, machine, declared) VALUES (?1, ?2, 0)")
+            query("INSERT OR IGNORE INTO machine_uuids (uuid, machine, declared) VALUES (?1, ?2, 0)")
                 .bind(uuid.to_string())
                 .bind(id.to_string())
-                .execute(&mut self.connection)
-                .await?;
+                .execute(&mut self.connection)?;
         }
         Ok(())
     }
 
-    async fn discover(&mut self, new: NewMachine, actor: &str) -> Result<(ObjectRow, bool), StoreError> {
+    fn discover(&mut self, new: NewMachine, actor: &str) -> Result<(ObjectRow, bool), StoreError> {
         let NewMachine { mut macs, uuid, name } = new;
         macs.retain(MacAddr::is_unicast);
         macs.sort_unstable();
         macs.dedup();
-        if let Some(id) = self.known_machine(&macs, uuid).await? {
-            self.see_machine(id, macs, uuid).await?;
-            return Ok((self.load(Kind::Machine, id.into()).await?, false));
+        if let Some(id) = self.known_machine(&macs, uuid)? {
+            self.see_machine(id, macs, uuid)?;
+            return Ok((self.load(Kind::Machine, id.into())?, false));
         }
-        let name = self.free_machine_name(name).await?;
+        let name = self.free_machine_name(&name)?;
         let data = json!({ "name": name, "macs": macs, "uuid": uuid });
         let uuid = uuid.filter(|uuid| !MEANINGLESS.contains(uuid));
         let spec = MachineSpec { macs, uuid, ..MachineSpec::default() };
         let spec = serde_json::to_value(&spec).expect("a machine's spec has a JSON form");
-        let row = self.insert_object(Kind::Machine, name, spec, Source::Discovered).await?;
-        self.tell(row.id.into(), None, event::kind::MACHINE_DISCOVERED, actor, data).await?;
+        let row = self.insert_object(Kind::Machine, name, spec, Source::Discovered)?;
+        self.tell(row.id.into(), None, event::kind::MACHINE_DISCOVERED, actor, data)?;
         Ok((row, true))
     }
 
     /// The machine that one of the cards belongs to, a declared one first; else the one with the UUID.
-    async fn known_machine(&mut self, macs: &[MacAddr], uuid: Option<Uuid>) -> Result<Option<MachineId>, StoreError> {
-        let id: Option<String> = sqlx::query_scalar(
+    fn known_machine(&mut self, macs: &[MacAddr], uuid: Option<Uuid>) -> Result<Option<MachineId>, StoreError> {
+        let id: Option<String> = query_scalar(
             "SELECT machine FROM machine_macs WHERE mac IN (SELECT value FROM json_each(?1))
              ORDER BY declared DESC, mac LIMIT 1",
         )
         .bind(to_json(macs))
-        .fetch_optional(&mut self.connection)
-        .await?;
+        .fetch_optional(&mut self.connection)?;
         match (id, uuid) {
             (Some(id), _) => parse(&id, || format!("the machine of {macs:?}")).map(Some),
-            (None, Some(uuid)) => machine_of_uuid(&mut self.connection, uuid).await,
+            (None, Some(uuid)) => machine_of_uuid(&mut self.connection, uuid),
             (None, None) => Ok(None),
         }
     }
 
     /// `name`, or with the first number that makes it free.
-    async fn free_machine_name(&mut self, name: Name) -> Result<Name, StoreError> {
+    fn free_machine_name(&mut self, name: &Name) -> Result<Name, StoreError> {
         let mut candidate = name.clone();
         let mut number = 1_u64;
-        while self.find(Kind::Machine, &(&candidate).into()).await?.is_some() {
+        while self.find(Kind::Machine, &(&candidate).into())?.is_some() {
             number += 1;
             let suffix = format!("-{number}");
             let room = types::name::MAX_NAME_LEN - suffix.len();
@@ -239,45 +229,38 @@ impl Tx {
         Ok(candidate)
     }
 
-    async fn agent_registered(
-        &mut self,
-        machine: MachineId,
-        registration: Registration,
-    ) -> Result<ObjectRow, StoreError> {
+    fn agent_registered(&mut self, machine: MachineId, registration: Registration) -> Result<ObjectRow, StoreError> {
         let Registration { boot_id, env, firmware, agent_version, inventory, boot_mac } = registration;
-        let row = self.load(Kind::Machine, machine.into()).await?;
+        let row = self.load(Kind::Machine, machine.into())?;
         let status: MachineStatus = crate::column::from_json(&row.status, || format!("machine {machine}"))?;
         if status.agent.is_some_and(|agent| agent.boot_id == boot_id) {
             return Ok(row);
         }
         let macs = inventory.nics.iter().map(|nic| nic.mac).chain(boot_mac).collect::<Vec<_>>();
         let uuid = inventory.system.uuid;
-        self.see_machine(machine, macs, uuid).await?;
+        self.see_machine(machine, macs, uuid)?;
         let since = self.now();
         let data = json!({ "boot_id": boot_id, "env": env, "firmware": firmware, "agent_version": agent_version });
-        let row = self
-            .change_status::<Machines>(machine.into(), move |status| {
-                status.agent = Some(AgentPresence { boot_id, env, since });
-                status.firmware = Some(firmware);
-                status.inventory = Some(inventory);
-            })
-            .await?;
+        let row = self.change_status::<Machines>(machine.into(), move |status| {
+            status.agent = Some(AgentPresence { boot_id, env, since });
+            status.firmware = Some(firmware);
+            status.inventory = Some(inventory);
+        })?;
         self.effects.tasks.push(machine);
-        let run = self.active_run(machine).await?;
-        self.tell(machine, run, event::kind::AGENT_REGISTERED, "agent", data).await?;
+        let run = self.active_run(machine)?;
+        self.tell(machine, run, event::kind::AGENT_REGISTERED, "agent", data)?;
         Ok(row)
     }
 
-    async fn called_home(&mut self, machine: MachineId, run: RunId, call: CallHome) -> Result<(), StoreError> {
+    fn called_home(&mut self, machine: MachineId, run: RunId, call: CallHome) -> Result<(), StoreError> {
         let CallHome { boot_id, hostname } = call;
-        let of: Option<String> = sqlx::query_scalar("SELECT machine FROM runs WHERE id = ?1")
+        let of: Option<String> = query_scalar("SELECT machine FROM runs WHERE id = ?1")
             .bind(run.to_string())
-            .fetch_optional(&mut self.connection)
-            .await?;
+            .fetch_optional(&mut self.connection)?;
         if of != Some(machine.to_string()) {
             return Err(StoreError::NotFound { what: "run of the machine", id: run.to_string() });
         }
-        let run = self.newest_of(machine, run).await?;
+        let run = self.newest_of(machine, run)?;
         let (at, data) = (self.now(), json!({ "boot_id": boot_id, "hostname": hostname }));
         let mut repeated = false;
         self.change_status::<Machines>(machine.into(), |status| {
@@ -287,45 +270,43 @@ impl Tx {
                 // The maintenance OS and its agent are gone.
                 status.agent = None;
             }
-        })
-        .await?;
+        })?;
         if repeated {
             return Ok(());
         }
-        self.tell(machine, Some(run), event::kind::HOST_CALLED_HOME, "host", data).await
+        self.tell(machine, Some(run), event::kind::HOST_CALLED_HOME, "host", data)
     }
 
-    async fn set_wanted_env(&mut self, lease: Lease, machine: MachineId, env: Option<Name>) -> Result<(), StoreError> {
-        self.check_lease(lease, machine).await?;
+    fn set_wanted_env(&mut self, lease: Lease, machine: MachineId, env: Option<Name>) -> Result<(), StoreError> {
+        self.check_lease(lease, machine)?;
         let data = json!({ "env": env });
         let mut changed = false;
         self.change_status::<Machines>(machine.into(), |status| {
             changed = status.wanted_env != env;
             status.wanted_env = env;
-        })
-        .await?;
+        })?;
         if !changed {
             return Ok(());
         }
-        self.tell(machine, Some(lease.run), WANTED_ENV, "engine", data).await
+        self.tell(machine, Some(lease.run), WANTED_ENV, "engine", data)
     }
 
-    async fn set_machine_bmc(&mut self, lease: Lease, machine: MachineId, bmc: Name) -> Result<(), StoreError> {
-        self.check_lease(lease, machine).await?;
+    fn set_machine_bmc(&mut self, lease: Lease, machine: MachineId, bmc: &Name) -> Result<(), StoreError> {
+        self.check_lease(lease, machine)?;
         let missing = || StoreError::NotFound { what: Kind::Bmc.as_str(), id: bmc.to_string() };
-        self.find(Kind::Bmc, &(&bmc).into()).await?.ok_or_else(missing)?;
-        let mut row = self.load(Kind::Machine, machine.into()).await?;
+        self.find(Kind::Bmc, &bmc.into())?.ok_or_else(missing)?;
+        let mut row = self.load(Kind::Machine, machine.into())?;
         let mut spec = row.open_spec(&self.sealer)?;
         spec["bmc"] = bmc.to_string().into();
         let source = row.source;
-        if !self.replace_spec(&mut row, spec, source).await? {
+        if !self.replace_spec(&mut row, spec, source)? {
             return Ok(());
         }
-        self.tell(machine, Some(lease.run), BMC_TIED, "engine", json!({ "bmc": bmc })).await
+        self.tell(machine, Some(lease.run), BMC_TIED, "engine", json!({ "bmc": bmc }))
     }
 
     /// Puts on record, now, what happened to the machine.
-    pub(crate) async fn tell(
+    pub(crate) fn tell(
         &mut self,
         machine: MachineId,
         run: Option<RunId>,
@@ -334,6 +315,6 @@ impl Tx {
         data: serde_json::Value,
     ) -> Result<(), StoreError> {
         let (at, kind, actor) = (self.now(), kind.to_owned(), actor.to_owned());
-        self.append(&NewEvent { at, kind, machine: Some(machine), run, actor, data }).await
+        self.append(&NewEvent { at, kind, machine: Some(machine), run, actor, data })
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::column::word;
 use crate::object_row::{ObjectRow, find_row};
+use crate::sql::query;
 use crate::{ObjectKind, Store, StoreError};
 use std::convert::Infallible;
 use std::fmt;
@@ -53,17 +54,17 @@ pub(crate) type Found<K> = Object<<K as ObjectKind>::Spec, <K as ObjectKind>::St
 impl Store {
     /// The object, if there is one.
     pub async fn find<K: ObjectKind>(&self, selector: &Selector) -> Result<Option<Found<K>>, StoreError> {
-        let row = find_row(self.reader(), K::KIND, selector).await?;
+        let row = find_row(self.reader(), K::KIND, selector)?;
         row.map(|row| row.into_object::<K>(&self.inner.sealer)).transpose()
     }
 
     /// Objects in the order of their names, after the one named `after`.
     pub async fn list<K: ObjectKind>(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Found<K>>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM objects WHERE kind = ?1 AND name > ?2 ORDER BY name LIMIT ?3")
+        let rows = query("SELECT * FROM objects WHERE kind = ?1 AND name > ?2 ORDER BY name LIMIT ?3")
             .bind(word(K::KIND))
             .bind(after.map_or(String::new(), Name::to_string))
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .fetch_all(self.reader())
+            .fetch_at_length(self.readers())
             .await?;
         rows.iter().map(|row| ObjectRow::read(row)?.into_object::<K>(&self.inner.sealer)).collect()
     }
@@ -78,12 +79,10 @@ impl Store {
     ) -> Result<Found<K>, StoreError> {
         let (spec, actor) = (reveal::<K>(&spec)?, actor.to_owned());
         let row = self.write(move |tx| {
-            Box::pin(async move {
-                tx.check_room()?;
-                let row = tx.insert_object(K::KIND, name, spec, source).await?;
-                tx.record_change("create", &row, &actor).await?;
-                Ok::<_, StoreError>(row)
-            })
+            tx.check_room()?;
+            let row = tx.insert_object(K::KIND, name, spec, source)?;
+            tx.record_change("create", &row, &actor)?;
+            Ok::<_, StoreError>(row)
         });
         row.await?.into_object::<K>(&self.inner.sealer)
     }
@@ -98,15 +97,13 @@ impl Store {
     ) -> Result<Found<K>, StoreError> {
         let (spec, actor) = (reveal::<K>(&spec)?, actor.to_owned());
         let row = self.write(move |tx| {
-            Box::pin(async move {
-                let mut row = tx.load(K::KIND, id).await?;
-                row.check_change(version)?;
-                let source = row.source;
-                if tx.replace_spec(&mut row, spec, source).await? {
-                    tx.record_change("update", &row, &actor).await?;
-                }
-                Ok::<_, StoreError>(row)
-            })
+            let mut row = tx.load(K::KIND, id)?;
+            row.check_change(version)?;
+            let source = row.source;
+            if tx.replace_spec(&mut row, spec, source)? {
+                tx.record_change("update", &row, &actor)?;
+            }
+            Ok::<_, StoreError>(row)
         });
         row.await?.into_object::<K>(&self.inner.sealer)
     }
@@ -121,15 +118,13 @@ impl Store {
     ) -> Result<Found<K>, StoreError> {
         let actor = actor.to_owned();
         let row = self.write(move |tx| {
-            Box::pin(async move {
-                let mut row = tx.load(K::KIND, id).await?;
-                row.check_change(version)?;
-                if row.name != name {
-                    tx.rename_row(&mut row, name).await?;
-                    tx.record_change("rename", &row, &actor).await?;
-                }
-                Ok::<_, StoreError>(row)
-            })
+            let mut row = tx.load(K::KIND, id)?;
+            row.check_change(version)?;
+            if row.name != name {
+                tx.rename_row(&mut row, name)?;
+                tx.record_change("rename", &row, &actor)?;
+            }
+            Ok::<_, StoreError>(row)
         });
         row.await?.into_object::<K>(&self.inner.sealer)
     }
@@ -138,17 +133,15 @@ impl Store {
     pub async fn delete<K: ObjectKind>(&self, id: ObjectId, version: u64, actor: &str) -> Result<(), StoreError> {
         let actor = actor.to_owned();
         self.write(move |tx| {
-            Box::pin(async move {
-                let row = tx.load(K::KIND, id).await?;
-                row.check_change(version)?;
-                if row.kind == Kind::Machine
-                    && let Some(run) = tx.active_run(id.into()).await?
-                {
-                    return Err(StoreError::MachineBusy { run });
-                }
-                tx.delete_row(id).await?;
-                tx.record_change("delete", &row, &actor).await
-            })
+            let row = tx.load(K::KIND, id)?;
+            row.check_change(version)?;
+            if row.kind == Kind::Machine
+                && let Some(run) = tx.active_run(id.into())?
+            {
+                return Err(StoreError::MachineBusy { run });
+            }
+            tx.delete_row(id)?;
+            tx.record_change("delete", &row, &actor)
         })
         .await
     }
@@ -159,7 +152,7 @@ impl Store {
         id: ObjectId,
         change: impl FnOnce(&mut K::Status) + Send + 'static,
     ) -> Result<Found<K>, StoreError> {
-        let row = self.write(move |tx| Box::pin(tx.change_status::<K>(id, change)));
+        let row = self.write(move |tx| tx.change_status::<K>(id, change));
         row.await?.into_object::<K>(&self.inner.sealer)
     }
 }

@@ -4,11 +4,10 @@ use crate::column::{from_json, from_word, nanos, parse, signed, timestamp, to_js
 use crate::kinds::shape;
 use crate::object::Found;
 use crate::seal::Sealer;
+use crate::sql::{Executor, QueryBuilder, Row, query};
 use crate::writer::Tx;
 use crate::{ObjectKind, Selector, StoreError};
 use serde_json::{Value, json};
-use sqlx::sqlite::{SqliteExecutor, SqliteRow};
-use sqlx::{QueryBuilder, Row, Sqlite};
 use types::event::{self, NewEvent};
 use types::machine::MachineSpec;
 use types::object::{Kind, Object, Source};
@@ -31,19 +30,19 @@ pub(crate) struct ObjectRow {
 }
 
 impl ObjectRow {
-    pub(crate) fn read(row: &SqliteRow) -> Result<Self, StoreError> {
-        let id: String = row.try_get("id")?;
+    pub(crate) fn read(row: &Row) -> Result<Self, StoreError> {
+        let id: String = row.get("id")?;
         let what = || format!("object {id}");
         Ok(Self {
             id: parse(&id, what)?,
-            kind: from_word(row.try_get("kind")?, what)?,
-            name: parse(row.try_get("name")?, what)?,
-            spec: row.try_get("spec")?,
-            status: row.try_get("status")?,
-            version: unsigned(row.try_get("version")?),
-            source: from_word(row.try_get("source")?, what)?,
-            created: row.try_get("created")?,
-            updated: row.try_get("updated")?,
+            kind: from_word(row.text("kind")?, what)?,
+            name: parse(row.text("name")?, what)?,
+            spec: row.get("spec")?,
+            status: row.get("status")?,
+            version: unsigned(row.get("version")?),
+            source: from_word(row.text("source")?, what)?,
+            created: row.get("created")?,
+            updated: row.get("updated")?,
         })
     }
 
@@ -123,41 +122,41 @@ fn keep_secrets(kind: Kind, spec: &mut Value, old: Option<&Value>) -> Result<(),
 }
 
 /// The row of an object.
-pub(crate) async fn find_row(
-    executor: impl SqliteExecutor<'_>,
+pub(crate) fn find_row(
+    executor: impl Executor,
     kind: Kind,
     selector: &Selector,
 ) -> Result<Option<ObjectRow>, StoreError> {
-    let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM objects WHERE kind = ");
+    let mut query = QueryBuilder::new("SELECT * FROM objects WHERE kind = ");
     query.push_bind(word(kind));
     match selector {
         Selector::Id(id) => query.push(" AND id = ").push_bind(id.to_string()),
         Selector::Name(name) => query.push(" AND name = ").push_bind(name.clone()),
     };
-    let row = query.build().fetch_optional(executor).await?;
+    let row = query.build().fetch_optional(executor)?;
     row.as_ref().map(ObjectRow::read).transpose()
 }
 
 impl Tx {
-    pub(crate) async fn find(&mut self, kind: Kind, selector: &Selector) -> Result<Option<ObjectRow>, StoreError> {
-        find_row(&mut self.connection, kind, selector).await
+    pub(crate) fn find(&mut self, kind: Kind, selector: &Selector) -> Result<Option<ObjectRow>, StoreError> {
+        find_row(&mut self.connection, kind, selector)
     }
 
     /// The row of an object that must be there.
-    pub(crate) async fn load(&mut self, kind: Kind, id: ObjectId) -> Result<ObjectRow, StoreError> {
+    pub(crate) fn load(&mut self, kind: Kind, id: ObjectId) -> Result<ObjectRow, StoreError> {
         let missing = || StoreError::NotFound { what: kind.as_str(), id: id.to_string() };
-        self.find(kind, &Selector::Id(id)).await?.ok_or_else(missing)
+        self.find(kind, &Selector::Id(id))?.ok_or_else(missing)
     }
 
     /// Makes an object. `spec` has its secrets open.
-    pub(crate) async fn insert_object(
+    pub(crate) fn insert_object(
         &mut self,
         kind: Kind,
         name: Name,
         mut spec: Value,
         source: Source,
     ) -> Result<ObjectRow, StoreError> {
-        self.check_name_is_free(kind, &name).await?;
+        self.check_name_is_free(kind, &name)?;
         keep_secrets(kind, &mut spec, None)?;
         let (id, now) = (ObjectId::new(), nanos(self.now()));
         let sealed = seal_spec(&self.sealer, kind, id, spec.clone())?;
@@ -172,7 +171,7 @@ impl Tx {
             created: now,
             updated: now,
         };
-        sqlx::query(
+        query(
             "INSERT INTO objects (id, kind, name, spec, status, version, source, created, updated)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)",
         )
@@ -184,14 +183,13 @@ impl Tx {
         .bind(signed(row.version))
         .bind(word(source))
         .bind(now)
-        .execute(&mut self.connection)
-        .await?;
-        self.index(&row, spec).await?;
+        .execute(&mut self.connection)?;
+        self.index(&row, spec)?;
         Ok(row)
     }
 
     /// Replaces the spec of `row`; `spec` has its secrets open. False when it is so already.
-    pub(crate) async fn replace_spec(
+    pub(crate) fn replace_spec(
         &mut self,
         row: &mut ObjectRow,
         mut spec: Value,
@@ -206,87 +204,84 @@ impl Tx {
         row.version += 1;
         row.source = source;
         row.updated = nanos(self.now());
-        sqlx::query("UPDATE objects SET spec = ?2, version = ?3, source = ?4, updated = ?5 WHERE id = ?1")
+        query("UPDATE objects SET spec = ?2, version = ?3, source = ?4, updated = ?5 WHERE id = ?1")
             .bind(row.id.to_string())
             .bind(row.spec.clone())
             .bind(signed(row.version))
             .bind(word(row.source))
             .bind(row.updated)
-            .execute(&mut self.connection)
-            .await?;
-        self.index(row, spec).await?;
+            .execute(&mut self.connection)?;
+        self.index(row, spec)?;
         Ok(true)
     }
 
     /// Gives `row` another name.
-    pub(crate) async fn rename_row(&mut self, row: &mut ObjectRow, name: Name) -> Result<(), StoreError> {
-        self.check_name_is_free(row.kind, &name).await?;
+    pub(crate) fn rename_row(&mut self, row: &mut ObjectRow, name: Name) -> Result<(), StoreError> {
+        self.check_name_is_free(row.kind, &name)?;
         row.name = name;
         row.version += 1;
         row.updated = nanos(self.now());
-        sqlx::query("UPDATE objects SET name = ?2, version = ?3, updated = ?4 WHERE id = ?1")
+        query("UPDATE objects SET name = ?2, version = ?3, updated = ?4 WHERE id = ?1")
             .bind(row.id.to_string())
             .bind(row.name.to_string())
             .bind(signed(row.version))
             .bind(row.updated)
-            .execute(&mut self.connection)
-            .await?;
+            .execute(&mut self.connection)?;
         Ok(())
     }
 
     /// Keeps the status of `row`.
-    pub(crate) async fn save_status(&mut self, row: &ObjectRow) -> Result<(), StoreError> {
-        sqlx::query("UPDATE objects SET status = ?2 WHERE id = ?1")
+    pub(crate) fn save_status(&mut self, row: &ObjectRow) -> Result<(), StoreError> {
+        query("UPDATE objects SET status = ?2 WHERE id = ?1")
             .bind(row.id.to_string())
             .bind(row.status.clone())
-            .execute(&mut self.connection)
-            .await?;
+            .execute(&mut self.connection)?;
         Ok(())
     }
 
     /// Changes what is known of an object.
-    pub(crate) async fn change_status<K: ObjectKind>(
+    pub(crate) fn change_status<K: ObjectKind>(
         &mut self,
         id: ObjectId,
         change: impl FnOnce(&mut K::Status) + Send,
     ) -> Result<ObjectRow, StoreError> {
-        let mut row = self.load(K::KIND, id).await?;
+        let mut row = self.load(K::KIND, id)?;
         let mut status: K::Status = from_json(&row.status, || row.describe())?;
         change(&mut status);
         row.status = to_json(&status);
-        self.save_status(&row).await?;
+        self.save_status(&row)?;
         Ok(row)
     }
 
-    pub(crate) async fn delete_row(&mut self, id: ObjectId) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM objects WHERE id = ?1").bind(id.to_string()).execute(&mut self.connection).await?;
+    pub(crate) fn delete_row(&mut self, id: ObjectId) -> Result<(), StoreError> {
+        query("DELETE FROM objects WHERE id = ?1").bind(id.to_string()).execute(&mut self.connection)?;
         Ok(())
     }
 
     /// Puts on record what a person did to an object. The spec is not part of it: it may hold secrets.
-    pub(crate) async fn record_change(&mut self, action: &str, row: &ObjectRow, actor: &str) -> Result<(), StoreError> {
+    pub(crate) fn record_change(&mut self, action: &str, row: &ObjectRow, actor: &str) -> Result<(), StoreError> {
         let machine = (row.kind == Kind::Machine).then(|| MachineId::from(row.id));
         let data = json!({
             "action": action, "kind": row.kind, "name": row.name, "id": row.id, "version": row.version,
         });
         let (at, kind) = (self.now(), event::kind::OPERATOR.to_owned());
-        self.append(&NewEvent { at, kind, machine, run: None, actor: actor.to_owned(), data }).await
+        self.append(&NewEvent { at, kind, machine, run: None, actor: actor.to_owned(), data })
     }
 
-    async fn check_name_is_free(&mut self, kind: Kind, name: &Name) -> Result<(), StoreError> {
-        match self.find(kind, &name.into()).await? {
+    fn check_name_is_free(&mut self, kind: Kind, name: &Name) -> Result<(), StoreError> {
+        match self.find(kind, &name.into())? {
             Some(_) => Err(StoreError::NameTaken { kind, name: name.clone() }),
             None => Ok(()),
         }
     }
 
     /// Keeps what machines are found by.
-    pub(crate) async fn index(&mut self, row: &ObjectRow, spec: Value) -> Result<(), StoreError> {
+    pub(crate) fn index(&mut self, row: &ObjectRow, spec: Value) -> Result<(), StoreError> {
         if row.kind != Kind::Machine {
             return Ok(());
         }
         let spec: MachineSpec =
             serde_json::from_value(spec).map_err(|_| StoreError::Corrupt { what: row.describe() })?;
-        self.declare_machine(row.id.into(), &spec).await
+        self.declare_machine(row.id.into(), &spec)
     }
 }

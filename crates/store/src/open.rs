@@ -6,13 +6,10 @@ use crate::probe::{NoProbe, Probe};
 use crate::room::{Condition, Room};
 use crate::seal::Sealer;
 use crate::signals::Signals;
+use crate::sql::{Connection, Migration, NotMigrated, Readers, migrate, query, query_scalar};
 use crate::token;
 use crate::writer::{Tx, Writer};
 use crate::{EncryptionKey, OpenError, StoreError};
-use futures_util::future::BoxFuture;
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection, SqlitePool};
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -24,14 +21,10 @@ use tokio::task::JoinHandle;
 use workflow::ports::Clock;
 
 /// Migrations in order. One that was released never changes.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
-    (1, "initial", include_str!("../migrations/sqlite/0001_initial.sql")),
-    (2, "dhcp6", include_str!("../migrations/sqlite/0002_dhcp6.sql")),
+const MIGRATIONS: [Migration; 2] = [
+    Migration { version: 1, sql: include_str!("../migrations/sqlite/0001_initial.sql") },
+    Migration { version: 2, sql: include_str!("../migrations/sqlite/0002_dhcp6.sql") },
 ];
-/// Reads at the same time. They are short and come from memory; more would wait for the processors.
-const READERS: u32 = 4;
-/// How long one connection waits for another's lock. The only other writer is a checkpoint or a person's shell.
-const BUSY: Duration = Duration::from_secs(5);
 /// How long a server waits for the one before it to let go of the file: longer than a clean shutdown's last writes.
 const LOCK_TRIES: u32 = 100;
 /// Pause between tries.
@@ -64,7 +57,7 @@ pub(crate) struct Inner {
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) room: Arc<Room>,
-    reader: SqlitePool,
+    readers: Arc<Readers>,
     writing: Mutex<Option<JoinHandle<()>>>,
     _lock: File,
 }
@@ -91,25 +84,25 @@ impl Store {
         let database = |source| OpenError::Database { path: path.clone(), source };
         let load = |source| OpenError::Load { path: path.clone(), source };
 
-        let connect = SqliteConnectOptions::new().filename(&path).foreign_keys(true).busy_timeout(BUSY);
-        let connect = connect.disable_statement_logging();
-        let to_write = connect.clone().journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
-        let mut connection = SqliteConnection::connect_with(&to_write).await.map_err(database)?;
-        migrate(&mut connection, &path).await?;
-        check_key(&mut connection, &sealer, &path).await?;
-        take_runs_back(&mut connection).await.map_err(load)?;
-        let last_seq = history::last_seq(&mut connection).await.map_err(load)?;
-        let command_seq = last_command(&mut connection).await.map_err(database)?;
-        let tokens = token::load(&mut connection, clock.now()).await.map_err(load)?;
-        let cards = card::load(&mut connection).await.map_err(load)?;
+        let mut connection = Connection::open(&path).map_err(database)?;
+        migrate(&mut connection, &MIGRATIONS).map_err(|reason| match reason {
+            NotMigrated::Newer(version) => OpenError::Newer { path: path.clone(), version },
+            NotMigrated::Failed(source) => OpenError::Migrate { path: path.clone(), source },
+        })?;
+        check_key(&mut connection, &sealer, &path)?;
+        take_runs_back(&mut connection).map_err(load)?;
+        let last_seq = history::last_seq(&mut connection).map_err(load)?;
+        let command_seq = last_command(&mut connection).map_err(database)?;
+        let tokens = token::load(&mut connection, clock.now()).map_err(load)?;
+        let cards = card::load(&mut connection).map_err(load)?;
         let signals = Arc::new(Signals::new(last_seq, command_seq, tokens, cards));
 
-        let reader = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(connect.read_only(true));
+        let readers = Arc::new(Readers::of(&path));
         let tx = Tx::new(connection, Arc::clone(&sealer), Arc::clone(&room), Arc::clone(&clock));
         let (writer, recorder, writing) = Writer::start(tx, Arc::clone(&signals), probe);
         let writing = Mutex::new(Some(writing));
         Ok(Self {
-            inner: Arc::new(Inner { writer, recorder, signals, sealer, clock, room, reader, writing, _lock: lock }),
+            inner: Arc::new(Inner { writer, recorder, signals, sealer, clock, room, readers, writing, _lock: lock }),
         })
     }
 
@@ -123,7 +116,7 @@ impl Store {
         } {
             tracing::error!(error = %ended, "the writing task did not end by itself");
         }
-        self.inner.reader.close().await;
+        self.inner.readers.close();
     }
 
     /// Returns when nothing can be written any more: the store is closed, or the writing task has died, which
@@ -138,15 +131,20 @@ impl Store {
         self.inner.room.condition()
     }
 
-    /// Where reads go.
-    pub(crate) fn reader(&self) -> &SqlitePool {
-        &self.inner.reader
+    /// Where short reads go.
+    pub(crate) fn reader(&self) -> &Readers {
+        &self.inner.readers
+    }
+
+    /// Where long reads go.
+    pub(crate) fn readers(&self) -> Arc<Readers> {
+        Arc::clone(&self.inner.readers)
     }
 
     /// See [`Writer::write`].
     pub(crate) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
-        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        F: FnOnce(&mut Tx) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
@@ -182,40 +180,27 @@ fn make_private(path: &Path) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(0o600))
 }
 
-async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
-    let migration = |(version, name, sql): (i64, &'static str, &'static str)| {
-        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
-    };
-    let migrator = Migrator::with_migrations(MIGRATIONS.into_iter().map(migration).collect());
-    let path = path.to_owned();
-    migrator.run(connection).await.map_err(|source| match source {
-        MigrateError::VersionMissing(version) => OpenError::Newer { path, version },
-        source => OpenError::Migrate { path, source },
-    })
-}
-
 /// Knows the key again that the file's secrets were sealed with.
-async fn check_key(connection: &mut SqliteConnection, sealer: &Sealer, path: &Path) -> Result<(), OpenError> {
+fn check_key(connection: &mut Connection, sealer: &Sealer, path: &Path) -> Result<(), OpenError> {
     const PLACE: &str = "meta/key_check";
     let database = |source| OpenError::Database { path: path.to_owned(), source };
-    let stored: Option<String> = sqlx::query_scalar("SELECT value FROM meta WHERE key = 'key_check'")
+    let stored: Option<String> = query_scalar("SELECT value FROM meta WHERE key = 'key_check'")
         .fetch_optional(&mut *connection)
-        .await
         .map_err(database)?;
     if let Some(stored) = stored {
         let opened = sealer.open(&stored, PLACE).map_err(|_| OpenError::WrongKey { path: path.to_owned() })?;
         return if opened.as_str() == KEY_CHECK { Ok(()) } else { Err(OpenError::WrongKey { path: path.to_owned() }) };
     }
     let sealed = sealer.seal(KEY_CHECK, PLACE).map_err(|source| OpenError::Load { path: path.to_owned(), source })?;
-    let insert = sqlx::query("INSERT INTO meta (key, value) VALUES ('key_check', ?1)").bind(sealed);
-    insert.execute(connection).await.map_err(database)?;
+    let insert = query("INSERT INTO meta (key, value) VALUES ('key_check', ?1)").bind(sealed);
+    insert.execute(connection).map_err(database)?;
     Ok(())
 }
 
 /// Voids every lease. Whoever held one is gone, since the file is locked; what it was at is due now.
-async fn take_runs_back(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    let query = sqlx::query("UPDATE runs SET epoch = epoch + 1, lease_until = NULL WHERE lease_until IS NOT NULL");
-    match query.execute(connection).await.map_err(StoreError::from) {
+fn take_runs_back(connection: &mut Connection) -> Result<(), StoreError> {
+    let query = query("UPDATE runs SET epoch = epoch + 1, lease_until = NULL WHERE lease_until IS NOT NULL");
+    match query.execute(connection).map_err(StoreError::from) {
         // Machines must boot whatever the disk has room for. The leases run out by themselves.
         Err(passing) if passing.is_passing() => {
             tracing::warn!(error = %passing, "runs are not taken back from the server before until their leases run out");
@@ -225,7 +210,7 @@ async fn take_runs_back(connection: &mut SqliteConnection) -> Result<(), StoreEr
     }
 }
 
-async fn last_command(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
-    let query = sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'run_commands'");
-    Ok(query.fetch_optional(connection).await?.unwrap_or(0))
+fn last_command(connection: &mut Connection) -> crate::sql::Result<i64> {
+    let query = query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'run_commands'");
+    Ok(query.fetch_optional(connection)?.unwrap_or(0))
 }

@@ -34,8 +34,6 @@ impl Store {
     /// Whether nothing is being read or written, and nothing waits to be: then only time or a message brings the
     /// next change.
     pub fn is_idle(&self) -> bool {
-        let reader = self.reader();
-        let reads = usize::try_from(reader.size()).unwrap_or(usize::MAX).saturating_sub(reader.num_idle());
-        reads == 0 && self.inner.writer.is_idle() && self.inner.recorder.is_empty()
+        !self.reader().are_reading() && self.inner.writer.is_idle() && self.inner.recorder.is_empty()
     }
 }

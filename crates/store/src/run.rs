@@ -4,9 +4,9 @@ use crate::column::{nanos, to_json, word};
 use crate::history::check_size;
 use crate::kinds::Machines;
 use crate::run_row::{begin_on_machine, find_run, read_run, state_word};
+use crate::sql::{QueryBuilder, query};
 use crate::writer::Tx;
 use crate::{PushCommandError, StartRunError, Store, StoreError};
-use sqlx::{QueryBuilder, Sqlite};
 use types::event::NewEvent;
 use types::machine::MachineStatus;
 use types::object::Kind;
@@ -27,12 +27,12 @@ pub struct RunFilter {
 impl Store {
     /// Starts a run. The same id again gives the same run.
     pub async fn start_run(&self, new: NewRun) -> Result<Run, StartRunError> {
-        self.write(move |tx| Box::pin(async move { tx.start_run(new).await })).await
+        self.write(move |tx| tx.start_run(new)).await
     }
 
     /// The run, if there is one.
     pub async fn run(&self, id: RunId) -> Result<Option<Run>, StoreError> {
-        find_run(self.reader(), id).await
+        find_run(self.reader(), id)
     }
 
     /// Runs, newest first, after (that is, older than) `after`. Runs of a newer format are left out.
@@ -42,7 +42,7 @@ impl Store {
         after: Option<RunId>,
         limit: usize,
     ) -> Result<Vec<Run>, StoreError> {
-        let mut query = QueryBuilder::<Sqlite>::new("SELECT id, format, doc FROM runs WHERE format <= ");
+        let mut query = QueryBuilder::new("SELECT id, format, doc FROM runs WHERE format <= ");
         query.push_bind(i64::from(RUN_FORMAT));
         if let Some(machine) = filter.machine {
             query.push(" AND machine = ").push_bind(machine.to_string());
@@ -57,27 +57,27 @@ impl Store {
             query.push(" AND seq < (SELECT seq FROM runs WHERE id = ").push_bind(after.to_string()).push(")");
         }
         query.push(" ORDER BY seq DESC LIMIT ").push_bind(i64::try_from(limit).unwrap_or(i64::MAX));
-        query.build().fetch_all(self.reader()).await?.iter().map(read_run).collect()
+        query.build().fetch_at_length(self.readers()).await?.iter().map(read_run).collect()
     }
 
     /// Gives a command to a run, if it means something to the run as it stands, and wakes it.
     pub async fn push_command(&self, run: RunId, command: Command, by: &str) -> Result<(), PushCommandError> {
         let by = by.to_owned();
-        self.write(move |tx| Box::pin(async move { tx.push_command(run, &command, by).await })).await
+        self.write(move |tx| tx.push_command(run, &command, by)).await
     }
 }
 
 impl Tx {
-    async fn start_run(&mut self, new: NewRun) -> Result<Run, StartRunError> {
-        if let Some(known) = find_run(&mut self.connection, new.id).await? {
+    fn start_run(&mut self, new: NewRun) -> Result<Run, StartRunError> {
+        if let Some(known) = find_run(&mut self.connection, new.id)? {
             let same = known.machine == new.machine && known.workflow == new.workflow;
             return if same { Ok(known) } else { Err(StartRunError::IdTaken { run: new.id }) };
         }
-        if let Some(run) = self.active_run(new.machine).await? {
+        if let Some(run) = self.active_run(new.machine)? {
             return Err(StartRunError::MachineBusy { run });
         }
         let machine = ObjectId::from(new.machine);
-        if self.find(Kind::Machine, &machine.into()).await?.is_none() {
+        if self.find(Kind::Machine, &machine.into())?.is_none() {
             return Err(StartRunError::MachineNotFound { machine: new.machine });
         }
         self.check_room()?;
@@ -85,20 +85,20 @@ impl Tx {
         let (run, created) = Run::create(new, now);
         let data = to_json(&created);
         check_size("a run with its workflow and parameters", &data)?;
-        self.insert_run(&run).await?;
+        self.insert_run(&run)?;
         let kind = created.kind().to_owned();
         let (machine, actor) = (Some(run.machine), run.by.clone());
         let event = NewEvent { at: now, kind, machine, run: Some(run.id), actor, data: serde_json::Value::Null };
-        self.insert_event(&event, data).await?;
+        self.insert_event(&event, data)?;
         let (id, continued) = (run.id, run.continues);
         let begin = move |status: &mut MachineStatus| begin_on_machine(status, id, continued);
-        self.change_status::<Machines>(run.machine.into(), begin).await?;
+        self.change_status::<Machines>(run.machine.into(), begin)?;
         self.effects.due = true;
         Ok(run)
     }
 
-    async fn insert_run(&mut self, run: &Run) -> Result<(), StoreError> {
-        sqlx::query(
+    fn insert_run(&mut self, run: &Run) -> Result<(), StoreError> {
+        query(
             "INSERT INTO runs (id, machine, workflow, state, format, doc, settled, epoch, wake_at, created)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7, ?7)",
         )
@@ -109,38 +109,35 @@ impl Tx {
         .bind(i64::from(run.format))
         .bind(to_json(run))
         .bind(nanos(run.created))
-        .execute(&mut self.connection)
-        .await?;
+        .execute(&mut self.connection)?;
         Ok(())
     }
 
-    async fn push_command(&mut self, id: RunId, command: &Command, by: String) -> Result<(), PushCommandError> {
-        let run = find_run(&mut self.connection, id).await?.ok_or(PushCommandError::NotFound { run: id })?;
+    fn push_command(&mut self, id: RunId, command: &Command, by: String) -> Result<(), PushCommandError> {
+        let run = find_run(&mut self.connection, id)?.ok_or(PushCommandError::NotFound { run: id })?;
         run.accept(command, &by)?;
         let now = nanos(self.now());
-        self.insert_command(id, command, by, now).await?;
-        self.make_due(id, now).await?;
+        self.insert_command(id, command, by, now)?;
+        self.make_due(id, now)?;
         Ok(())
     }
 
-    async fn insert_command(&mut self, run: RunId, command: &Command, by: String, now: i64) -> Result<(), StoreError> {
-        let inserted = sqlx::query("INSERT INTO run_commands (run, by_whom, command, at) VALUES (?1, ?2, ?3, ?4)")
+    fn insert_command(&mut self, run: RunId, command: &Command, by: String, now: i64) -> Result<(), StoreError> {
+        let seq = query("INSERT INTO run_commands (run, by_whom, command, at) VALUES (?1, ?2, ?3, ?4)")
             .bind(run.to_string())
             .bind(by)
             .bind(to_json(command))
             .bind(now)
-            .execute(&mut self.connection)
-            .await?;
-        self.effects.command_seq = Some(inserted.last_insert_rowid());
+            .insert(&mut self.connection)?;
+        self.effects.command_seq = Some(seq);
         Ok(())
     }
 
-    async fn make_due(&mut self, run: RunId, now: i64) -> Result<(), StoreError> {
-        sqlx::query("UPDATE runs SET wake_at = ?2 WHERE id = ?1")
+    fn make_due(&mut self, run: RunId, now: i64) -> Result<(), StoreError> {
+        query("UPDATE runs SET wake_at = ?2 WHERE id = ?1")
             .bind(run.to_string())
             .bind(now)
-            .execute(&mut self.connection)
-            .await?;
+            .execute(&mut self.connection)?;
         self.effects.due = true;
         Ok(())
     }

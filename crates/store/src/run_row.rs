@@ -1,10 +1,9 @@
 //! A run as it is stored.
 
 use crate::column::{from_json, parse, timestamp};
+use crate::sql::{Executor, Row, query, query_as, query_scalar};
 use crate::writer::Tx;
 use crate::{StoreError, column};
-use sqlx::Row;
-use sqlx::sqlite::{SqliteExecutor, SqliteRow};
 use types::machine::{MachineState, MachineStatus};
 use types::{MachineId, RunId, Timestamp};
 use workflow::ports::Lease;
@@ -12,33 +11,29 @@ use workflow::{Ending, OperatorCommand, RUN_FORMAT, Run};
 
 /// Reads the run in a row with the columns `id`, `format` and `doc`. One of a newer format is refused, since
 /// what it would lose in reading would be lost for good in the next write.
-pub(crate) fn read_run(row: &SqliteRow) -> Result<Run, StoreError> {
-    let id: String = row.try_get("id")?;
+pub(crate) fn read_run(row: &Row) -> Result<Run, StoreError> {
+    let id: String = row.get("id")?;
     let what = || format!("run {id}");
-    let format: i64 = row.try_get("format")?;
+    let format: i64 = row.get("format")?;
     if format > i64::from(RUN_FORMAT) {
         let format = u32::try_from(format).unwrap_or(u32::MAX);
         return Err(StoreError::NewerFormat { run: parse(&id, what)?, format });
     }
-    from_json(row.try_get("doc")?, what)
+    from_json(row.text("doc")?, what)
 }
 
 /// The run, if there is one.
-pub(crate) async fn find_run(executor: impl SqliteExecutor<'_>, id: RunId) -> Result<Option<Run>, StoreError> {
-    let query = sqlx::query("SELECT id, format, doc FROM runs WHERE id = ?1").bind(id.to_string());
-    query.fetch_optional(executor).await?.as_ref().map(read_run).transpose()
+pub(crate) fn find_run(executor: impl Executor, id: RunId) -> Result<Option<Run>, StoreError> {
+    let query = query("SELECT id, format, doc FROM runs WHERE id = ?1").bind(id.to_string());
+    query.fetch_optional(executor)?.as_ref().map(read_run).transpose()
 }
 
 /// Commands to the run that have not been dealt with, in order.
-pub(crate) async fn unread_commands(
-    executor: impl SqliteExecutor<'_>,
-    run: RunId,
-) -> Result<Vec<OperatorCommand>, StoreError> {
+pub(crate) fn unread_commands(executor: impl Executor, run: RunId) -> Result<Vec<OperatorCommand>, StoreError> {
     let rows: Vec<(i64, String, String)> =
-        sqlx::query_as("SELECT seq, by_whom, command FROM run_commands WHERE run = ?1 AND done = 0 ORDER BY seq")
+        query_as("SELECT seq, by_whom, command FROM run_commands WHERE run = ?1 AND done = 0 ORDER BY seq")
             .bind(run.to_string())
-            .fetch_all(executor)
-            .await?;
+            .fetch_all(executor)?;
     let read = |(seq, by, command): (i64, String, String)| {
         Ok(OperatorCommand { seq, by, command: from_json(&command, || format!("command {seq}"))? })
     };
@@ -47,35 +42,33 @@ pub(crate) async fn unread_commands(
 
 impl Tx {
     /// The run that works on the machine.
-    pub(crate) async fn active_run(&mut self, machine: MachineId) -> Result<Option<RunId>, StoreError> {
-        let id: Option<String> = sqlx::query_scalar("SELECT id FROM runs WHERE machine = ?1 AND ended IS NULL")
+    pub(crate) fn active_run(&mut self, machine: MachineId) -> Result<Option<RunId>, StoreError> {
+        let id: Option<String> = query_scalar("SELECT id FROM runs WHERE machine = ?1 AND ended IS NULL")
             .bind(machine.to_string())
-            .fetch_optional(&mut self.connection)
-            .await?;
+            .fetch_optional(&mut self.connection)?;
         id.map(|id| parse(&id, || format!("the active run of machine {machine}"))).transpose()
     }
 
     /// The run that works on the machine, if it continues `run`, be it over others; else `run` itself.
-    pub(crate) async fn newest_of(&mut self, machine: MachineId, run: RunId) -> Result<RunId, StoreError> {
-        let Some(active) = self.active_run(machine).await? else { return Ok(run) };
+    pub(crate) fn newest_of(&mut self, machine: MachineId, run: RunId) -> Result<RunId, StoreError> {
+        let Some(active) = self.active_run(machine)? else { return Ok(run) };
         let mut link = Some(active);
         while let Some(id) = link.filter(|id| *id != run) {
-            link = find_run(&mut self.connection, id).await?.and_then(|run| run.continues);
+            link = find_run(&mut self.connection, id)?.and_then(|run| run.continues);
         }
         Ok(if link.is_some() { active } else { run })
     }
 
     /// Refuses a write for the run by a server that no longer holds it: another has claimed it since, or it has
     /// been given back.
-    pub(crate) async fn check_lease(&mut self, lease: Lease, machine: MachineId) -> Result<(), StoreError> {
-        let held: Option<i64> = sqlx::query_scalar(
+    pub(crate) fn check_lease(&mut self, lease: Lease, machine: MachineId) -> Result<(), StoreError> {
+        let held: Option<i64> = query_scalar(
             "SELECT 1 FROM runs WHERE id = ?1 AND epoch = ?2 AND machine = ?3 AND lease_until IS NOT NULL",
         )
         .bind(lease.run.to_string())
         .bind(lease.epoch)
         .bind(machine.to_string())
-        .fetch_optional(&mut self.connection)
-        .await?;
+        .fetch_optional(&mut self.connection)?;
         held.map(|_| ()).ok_or(StoreError::LeaseLost)
     }
 }
@@ -102,8 +95,8 @@ pub(crate) fn end_on_machine(status: &mut MachineStatus, run: RunId, ending: End
 }
 
 /// A nullable time column.
-pub(crate) fn optional_time(row: &SqliteRow, column: &str) -> Result<Option<Timestamp>, StoreError> {
-    let nanos: Option<i64> = row.try_get(column)?;
+pub(crate) fn optional_time(row: &Row, column: &str) -> Result<Option<Timestamp>, StoreError> {
+    let nanos: Option<i64> = row.get(column)?;
     Ok(nanos.map(timestamp))
 }
 

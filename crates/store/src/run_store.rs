@@ -7,10 +7,10 @@ use crate::column::{nanos, timestamp, to_json};
 use crate::history::last_seq;
 use crate::kinds::Machines;
 use crate::run_row::{end_on_machine, read_run, state_word, unread_commands};
+use crate::sql::{query, query_scalar};
 use crate::writer::Tx;
 use crate::{Store, StoreError};
 use async_trait::async_trait;
-use sqlx::Row;
 use std::sync::Arc;
 use tokio::sync::{Notify, watch};
 use tracing::error;
@@ -26,16 +26,16 @@ const RUN_DAMAGED: &str = "run.damaged";
 impl RunStore for Store {
     async fn claim_due(&self, now: Timestamp, until: Timestamp, limit: usize) -> Result<Vec<Claimed>, CommitError> {
         // Looking costs the other writers nothing, and most of the time there is nothing to claim.
-        if limit == 0 || self.earliest_due().await?.is_none_or(|due| due > now) {
+        if limit == 0 || self.earliest_due()?.is_none_or(|due| due > now) {
             return Ok(Vec::new());
         }
-        self.write(move |tx| Box::pin(async move { tx.claim_due(now, until, limit).await })).await
+        self.write(move |tx| tx.claim_due(now, until, limit)).await
     }
 
     async fn commit(&self, commit: Commit<'_>) -> Result<u64, CommitError> {
         let run = commit.lease.run;
         let written = Written::of(commit);
-        let committed = self.write(move |tx| Box::pin(async move { tx.commit_run(written).await })).await;
+        let committed = self.write(move |tx| tx.commit_run(&written)).await;
         if let Err(CommitError::Unwritable(reason)) = &committed {
             self.lay_down(run, reason.clone()).await;
         }
@@ -43,15 +43,15 @@ impl RunStore for Store {
     }
 
     async fn renew(&self, lease: Lease, until: Timestamp) -> Result<(), CommitError> {
-        self.write(move |tx| Box::pin(async move { tx.renew(lease, until).await })).await
+        self.write(move |tx| tx.renew(lease, until)).await
     }
 
     async fn commands(&self, run: RunId) -> Result<Vec<OperatorCommand>, CommitError> {
-        Ok(unread_commands(self.reader(), run).await?)
+        Ok(unread_commands(self.reader(), run)?)
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, CommitError> {
-        Ok(self.earliest_due().await?)
+        Ok(self.earliest_due()?)
     }
 
     fn due_changed(&self) -> Arc<Notify> {
@@ -128,16 +128,15 @@ impl Store {
     /// Lets a run rest that cannot be written: to try again and again would help nobody.
     async fn lay_down(&self, run: RunId, reason: String) {
         error!(run.id = %run, reason, "run {run} cannot be written; it rests until it is repaired");
-        let rests =
-            self.write(move |tx| Box::pin(async move { tx.put_to_rest(&run.to_string(), &reason).await })).await;
+        let rests = self.write(move |tx| tx.put_to_rest(&run.to_string(), &reason)).await;
         if let Err(error) = rests {
             error!(run.id = %run, %error, "nor can it be put to rest");
         }
     }
 
     /// When a run becomes due: at its time, unless somebody holds it for longer.
-    async fn earliest_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        let due: Option<i64> = sqlx::query_scalar(
+    fn earliest_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        let due: Option<i64> = query_scalar(
             "SELECT min(due) FROM (
                  SELECT * FROM (SELECT wake_at AS due FROM runs
                      WHERE ended IS NULL AND wake_at IS NOT NULL AND lease_until IS NULL AND format <= ?1
@@ -148,16 +147,15 @@ impl Store {
              )",
         )
         .bind(i64::from(RUN_FORMAT))
-        .fetch_one(self.reader())
-        .await?;
+        .fetch_one(self.reader())?;
         Ok(due.map(timestamp))
     }
 }
 
 impl Tx {
-    async fn claim_due(&mut self, now: Timestamp, until: Timestamp, limit: usize) -> Result<Vec<Claimed>, CommitError> {
-        self.attend().await?;
-        let due = sqlx::query(
+    fn claim_due(&mut self, now: Timestamp, until: Timestamp, limit: usize) -> Result<Vec<Claimed>, CommitError> {
+        self.attend()?;
+        let due = query(
             "SELECT id, format, doc, epoch, event_woke FROM runs
              WHERE ended IS NULL AND wake_at <= ?1 AND (lease_until IS NULL OR lease_until <= ?1) AND format <= ?2
              ORDER BY wake_at, seq LIMIT ?3",
@@ -166,48 +164,45 @@ impl Tx {
         .bind(i64::from(RUN_FORMAT))
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .fetch_all(&mut self.connection)
-        .await
         .map_err(StoreError::from)?;
-        let seen = last_seq(&mut self.connection).await?;
+        let seen = last_seq(&mut self.connection)?;
         let mut claimed = Vec::with_capacity(due.len());
         for row in due {
-            let id: String = row.try_get("id").map_err(StoreError::from)?;
-            let event_woke: bool = row.try_get("event_woke").map_err(StoreError::from)?;
-            let epoch: i64 = row.try_get("epoch").map_err(StoreError::from)?;
+            let id: String = row.get("id").map_err(StoreError::from)?;
+            let event_woke: bool = row.get("event_woke").map_err(StoreError::from)?;
+            let epoch: i64 = row.get("epoch").map_err(StoreError::from)?;
             let run = match read_run(&row) {
                 Ok(run) => run,
                 Err(unreadable) => {
                     error!(run.id = id, error = %unreadable, "run {id} cannot be read; it rests until it is repaired");
-                    self.put_to_rest(&id, &unreadable.to_string()).await?;
+                    self.put_to_rest(&id, &unreadable.to_string())?;
                     continue;
                 }
             };
             let lease = Lease { run: run.id, epoch: epoch + 1 };
-            self.take_lease(lease, until).await?;
-            let commands = unread_commands(&mut self.connection, run.id).await?;
+            self.take_lease(lease, until)?;
+            let commands = unread_commands(&mut self.connection, run.id)?;
             claimed.push(Claimed { run, lease, seen, event_woke, commands });
         }
         Ok(claimed)
     }
 
-    async fn take_lease(&mut self, lease: Lease, until: Timestamp) -> Result<(), StoreError> {
-        sqlx::query("UPDATE runs SET epoch = ?2, lease_until = ?3 WHERE id = ?1")
+    fn take_lease(&mut self, lease: Lease, until: Timestamp) -> Result<(), StoreError> {
+        query("UPDATE runs SET epoch = ?2, lease_until = ?3 WHERE id = ?1")
             .bind(lease.run.to_string())
             .bind(lease.epoch)
             .bind(nanos(until))
-            .execute(&mut self.connection)
-            .await?;
+            .execute(&mut self.connection)?;
         Ok(())
     }
 
     /// Keeps a run that cannot be read or written from being claimed again and again before all others, and says so
     /// in the history.
-    async fn put_to_rest(&mut self, run: &str, reason: &str) -> Result<(), StoreError> {
+    fn put_to_rest(&mut self, run: &str, reason: &str) -> Result<(), StoreError> {
         let machine: Option<String> =
-            sqlx::query_scalar("UPDATE runs SET wake_at = NULL, lease_until = NULL WHERE id = ?1 RETURNING machine")
+            query_scalar("UPDATE runs SET wake_at = NULL, lease_until = NULL WHERE id = ?1 RETURNING machine")
                 .bind(run.to_owned())
-                .fetch_optional(&mut self.connection)
-                .await?;
+                .fetch_optional(&mut self.connection)?;
         let event = NewEvent {
             at: self.now(),
             kind: RUN_DAMAGED.to_owned(),
@@ -216,11 +211,11 @@ impl Tx {
             actor: "store".to_owned(),
             data: serde_json::Value::Null,
         };
-        self.insert_event(&event, to_json(&serde_json::json!({ "reason": reason }))).await
+        self.insert_event(&event, to_json(&serde_json::json!({ "reason": reason })))
     }
 
-    async fn renew(&mut self, lease: Lease, until: Timestamp) -> Result<(), CommitError> {
-        let renewed = sqlx::query(
+    fn renew(&mut self, lease: Lease, until: Timestamp) -> Result<(), CommitError> {
+        let renewed = query(
             "UPDATE runs SET lease_until = ?3
              WHERE id = ?1 AND epoch = ?2 AND lease_until IS NOT NULL AND ended IS NULL",
         )
@@ -228,67 +223,60 @@ impl Tx {
         .bind(lease.epoch)
         .bind(nanos(until))
         .execute(&mut self.connection)
-        .await
         .map_err(StoreError::from)?;
-        if renewed.rows_affected() == 0 { Err(CommitError::LeaseLost) } else { Ok(()) }
+        if renewed == 0 { Err(CommitError::LeaseLost) } else { Ok(()) }
     }
 
-    async fn commit_run(&mut self, written: Written) -> Result<u64, CommitError> {
-        self.check_lease(written.lease, written.machine).await?;
-        self.finish_commands(&written).await?;
+    fn commit_run(&mut self, written: &Written) -> Result<u64, CommitError> {
+        self.check_lease(written.lease, written.machine)?;
+        self.finish_commands(written)?;
         let (lease_until, sleep) = match &written.then {
             _ if written.ended.is_some() => (None, Sleep { wake_at: None, wake_on: Vec::new(), event_woke: false }),
             // A run that is held is due as soon as its lease has run out.
             Then::Keep { until } => {
                 (Some(*until), Sleep { wake_at: Some(written.at), wake_on: Vec::new(), event_woke: false })
             }
-            Then::Release { at, on, seen } => (None, self.sleep(&written, *at, on.clone(), *seen).await?),
+            Then::Release { at, on, seen } => (None, self.sleep(written, *at, on.clone(), *seen)?),
         };
-        self.insert_events(&written.events).await?;
-        self.save_run(&written, lease_until, &sleep).await?;
+        self.insert_events(&written.events)?;
+        self.save_run(written, lease_until, &sleep)?;
         if let Some((_, ending)) = written.ended {
-            self.end_run(&written, ending).await?;
+            self.end_run(written, ending)?;
         }
         self.effects.due |= lease_until.is_none();
         match self.effects.last_seq {
             Some(seq) => Ok(seq),
-            None => Ok(last_seq(&mut self.connection).await?),
+            None => Ok(last_seq(&mut self.connection)?),
         }
     }
 
     /// What the run sleeps on, unless there is a reason not to sleep: a command that it has not dealt with, or
     /// an event that came while its step was looking.
-    async fn sleep(
+    fn sleep(
         &mut self,
         written: &Written,
         at: Option<Timestamp>,
         on: Vec<String>,
         seen: u64,
     ) -> Result<Sleep, StoreError> {
-        let event_woke = self.happened_after(written.machine, seen, &on).await?;
-        let commanded = !unread_commands(&mut self.connection, written.lease.run).await?.is_empty();
+        let event_woke = self.happened_after(written.machine, seen, &on)?;
+        let commanded = !unread_commands(&mut self.connection, written.lease.run)?.is_empty();
         let wake_at = if event_woke || commanded { Some(written.at) } else { at };
         Ok(Sleep { wake_at, wake_on: on, event_woke })
     }
 
-    async fn finish_commands(&mut self, written: &Written) -> Result<(), StoreError> {
+    fn finish_commands(&mut self, written: &Written) -> Result<(), StoreError> {
         let until = if written.ended.is_some() { Some(i64::MAX) } else { written.commands_done };
         let Some(until) = until else { return Ok(()) };
-        sqlx::query("UPDATE run_commands SET done = 1 WHERE run = ?1 AND seq <= ?2 AND done = 0")
+        query("UPDATE run_commands SET done = 1 WHERE run = ?1 AND seq <= ?2 AND done = 0")
             .bind(written.lease.run.to_string())
             .bind(until)
-            .execute(&mut self.connection)
-            .await?;
+            .execute(&mut self.connection)?;
         Ok(())
     }
 
-    async fn save_run(
-        &mut self,
-        written: &Written,
-        lease_until: Option<Timestamp>,
-        sleep: &Sleep,
-    ) -> Result<(), StoreError> {
-        sqlx::query(
+    fn save_run(&mut self, written: &Written, lease_until: Option<Timestamp>, sleep: &Sleep) -> Result<(), StoreError> {
+        query(
             "UPDATE runs SET doc = ?2, state = ?3, settled = ?4, ended = ?5, lease_until = ?6, wake_at = ?7,
              wake_on = ?8, event_woke = ?9 WHERE id = ?1",
         )
@@ -301,18 +289,17 @@ impl Tx {
         .bind(sleep.wake_at.map(nanos))
         .bind(to_json(&sleep.wake_on))
         .bind(sleep.event_woke)
-        .execute(&mut self.connection)
-        .await?;
+        .execute(&mut self.connection)?;
         Ok(())
     }
 
     /// The run lets go of its machine, and the machine's agent of its orders.
-    async fn end_run(&mut self, written: &Written, ending: Ending) -> Result<(), StoreError> {
+    fn end_run(&mut self, written: &Written, ending: Ending) -> Result<(), StoreError> {
         let run = written.lease.run;
         let ended = self.change_status::<Machines>(written.machine.into(), move |status| {
             end_on_machine(status, run, ending);
         });
-        match ended.await {
+        match ended {
             // A machine cannot be removed under its run, but a run must be able to end without one.
             Ok(_) | Err(StoreError::NotFound { .. }) => {}
             Err(error) => return Err(error),

@@ -4,13 +4,13 @@
 //! held in memory, since every request of every agent asks for one.
 
 use crate::column::{from_json, nanos, timestamp, to_json};
+use crate::sql::{Connection, query, query_as};
 use crate::{Store, StoreError};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use sqlx::SqliteConnection;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{PoisonError, RwLock};
 use types::{MacAddr, MachineId, Name, RunId, Secret, Timestamp};
@@ -201,12 +201,11 @@ fn hash(token: &str) -> Hash {
 }
 
 /// The tokens that are valid at `now`.
-pub(crate) async fn load(connection: &mut SqliteConnection, now: Timestamp) -> Result<TokenCache, StoreError> {
+pub(crate) fn load(connection: &mut Connection, now: Timestamp) -> Result<TokenCache, StoreError> {
     let rows: Vec<(Vec<u8>, String, i64, Option<i64>)> =
-        sqlx::query_as("SELECT hash, grant_, issued, expires FROM tokens WHERE expires IS NULL OR expires > ?1")
+        query_as("SELECT hash, grant_, issued, expires FROM tokens WHERE expires IS NULL OR expires > ?1")
             .bind(nanos(now))
-            .fetch_all(connection)
-            .await?;
+            .fetch_all(connection)?;
     let mut tokens = Tokens::default();
     for (hash, grant, issued, expires) in rows {
         let what = || "a token".to_owned();
@@ -245,23 +244,17 @@ impl Store {
 
     async fn keep_token(&self, hash: Hash, grant: Grant, expires: Option<Timestamp>) -> Result<(), StoreError> {
         self.write(move |tx| {
-            Box::pin(async move {
-                let now = tx.now();
-                sqlx::query("DELETE FROM tokens WHERE expires <= ?1")
-                    .bind(nanos(now))
-                    .execute(&mut tx.connection)
-                    .await?;
-                sqlx::query("INSERT INTO tokens (hash, grant_, issued, expires) VALUES (?1, ?2, ?3, ?4)")
-                    .bind(hash.to_vec())
-                    .bind(to_json(&grant))
-                    .bind(nanos(now))
-                    .bind(expires.map(nanos))
-                    .execute(&mut tx.connection)
-                    .await?;
-                tx.effects.tokens.push(TokenChange::Expired(now));
-                tx.effects.tokens.push(TokenChange::Issued(hash, Held { grant, expires, issued: now }));
-                Ok(())
-            })
+            let now = tx.now();
+            query("DELETE FROM tokens WHERE expires <= ?1").bind(nanos(now)).execute(&mut tx.connection)?;
+            query("INSERT INTO tokens (hash, grant_, issued, expires) VALUES (?1, ?2, ?3, ?4)")
+                .bind(hash.to_vec())
+                .bind(to_json(&grant))
+                .bind(nanos(now))
+                .bind(expires.map(nanos))
+                .execute(&mut tx.connection)?;
+            tx.effects.tokens.push(TokenChange::Expired(now));
+            tx.effects.tokens.push(TokenChange::Issued(hash, Held { grant, expires, issued: now }));
+            Ok(())
         })
         .await
     }
@@ -312,15 +305,12 @@ impl Store {
         let hash = hash(token);
         let grant = Grant::Registered { mac, boot_id };
         self.write(move |tx| {
-            Box::pin(async move {
-                sqlx::query("UPDATE tokens SET grant_ = ?2 WHERE hash = ?1")
-                    .bind(hash.to_vec())
-                    .bind(to_json(&grant))
-                    .execute(&mut tx.connection)
-                    .await?;
-                tx.effects.tokens.push(TokenChange::Tied(hash, grant));
-                Ok::<_, StoreError>(())
-            })
+            query("UPDATE tokens SET grant_ = ?2 WHERE hash = ?1")
+                .bind(hash.to_vec())
+                .bind(to_json(&grant))
+                .execute(&mut tx.connection)?;
+            tx.effects.tokens.push(TokenChange::Tied(hash, grant));
+            Ok::<_, StoreError>(())
         })
         .await?;
         // Of two boots that came at once, one was first.
@@ -349,17 +339,12 @@ impl Store {
 
     async fn revoke(&self, hashes: Vec<Hash>) -> Result<usize, StoreError> {
         self.write(move |tx| {
-            Box::pin(async move {
-                let count = hashes.len();
-                for hash in hashes {
-                    sqlx::query("DELETE FROM tokens WHERE hash = ?1")
-                        .bind(hash.to_vec())
-                        .execute(&mut tx.connection)
-                        .await?;
-                    tx.effects.tokens.push(TokenChange::Revoked(hash));
-                }
-                Ok(count)
-            })
+            let count = hashes.len();
+            for hash in hashes {
+                query("DELETE FROM tokens WHERE hash = ?1").bind(hash.to_vec()).execute(&mut tx.connection)?;
+                tx.effects.tokens.push(TokenChange::Revoked(hash));
+            }
+            Ok(count)
         })
         .await
     }

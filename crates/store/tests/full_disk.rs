@@ -34,13 +34,9 @@ fn is_full(condition: &Condition) -> bool {
     matches!(condition, Condition::Full { .. })
 }
 
-async fn integrity(rig: &Rig) -> String {
-    use sqlx::{ConnectOptions, Connection};
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(rig.path());
-    let mut connection = options.connect().await.unwrap();
-    let answer = sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
-    answer
+fn integrity(rig: &Rig) -> String {
+    let connection = rusqlite::Connection::open(rig.path()).unwrap();
+    connection.pragma_query_value(None, "integrity_check", |row| row.get(0)).unwrap()
 }
 
 #[tokio::test]
@@ -111,5 +107,5 @@ async fn without_the_reserve_nothing_is_lost_and_all_goes_on_when_there_is_room(
     rig.wait_for(&mut claimed, &["task.finished"]).await;
     rig.store().commit_leases(&[lease(9, &rig)]).await.unwrap();
     rig.close().await;
-    assert_eq!(integrity(&rig).await, "ok");
+    assert_eq!(integrity(&rig), "ok");
 }

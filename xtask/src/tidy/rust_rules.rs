@@ -48,7 +48,7 @@ fn check_sql(file: &File, source: &Source) -> Vec<Problem> {
     if file.crate_name() == "store" {
         return Vec::new();
     }
-    let named = source.code.iter().zip(1..).filter(|(code, _)| has_word(code, "sqlx")).map(|(_, line)| line);
+    let named = source.code.iter().zip(1..).filter(|(code, _)| has_word(code, "rusqlite")).map(|(_, line)| line);
     let written = source.literals.iter().filter(|(_, text)| is_sql(text)).map(|(line, _)| *line);
     named.chain(written).map(|line| Problem::new(file, line, "SQL is for crates/store: add a method there")).collect()
 }
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn sql_is_refused_outside_the_store() {
-        let text = "//! Text.\nuse sqlx::Row;\nconst A: &str = \"\n  SELECT a\n  FROM b\";\nconst B: &str = \"select a disk\";";
+        let text = "//! Text.\nuse rusqlite::Row;\nconst A: &str = \"\n  SELECT a\n  FROM b\";\nconst B: &str = \"select a disk\";";
         assert_eq!(problems("crates/api/src/a.rs", text), [2, 3]);
         assert_eq!(problems("crates/store/src/a.rs", text), [0; 0]);
     }

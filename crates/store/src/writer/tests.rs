@@ -1,5 +1,6 @@
 //! What the writing task promises when things go wrong.
 
+use crate::sql::{query, query_scalar};
 use crate::{EncryptionKey, Store, StoreError, StoreOptions};
 use async_trait::async_trait;
 use futures_util::future::join_all;
@@ -38,12 +39,10 @@ async fn count(store: &Store) -> usize {
 async fn limit_pages(store: &Store, more: i64) {
     store
         .write(move |tx| {
-            Box::pin(async move {
-                let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&mut tx.connection).await?;
-                let limit = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {}", pages + more));
-                sqlx::query(limit).execute(&mut tx.connection).await?;
-                Ok::<_, StoreError>(())
-            })
+            let pages: i64 = query_scalar("PRAGMA page_count").fetch_one(&mut tx.connection)?;
+            // Setting it gives the new limit.
+            query(format!("PRAGMA max_page_count = {}", pages + more)).fetch_one(&mut tx.connection)?;
+            Ok::<_, StoreError>(())
         })
         .await
         .unwrap();
@@ -86,10 +85,8 @@ async fn a_write_that_fails_half_way_leaves_nothing_and_harms_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder).await;
     let failing = store.write(|tx| {
-        Box::pin(async move {
-            tx.append(&event(1)).await?;
-            Err::<(), _>(StoreError::LeaseLost)
-        })
+        tx.append(&event(1))?;
+        Err::<(), _>(StoreError::LeaseLost)
     });
     let fine = (0..5).map(|_| store.append(vec![event(1)]));
     let (failed, fine) = tokio::join!(failing, join_all(fine));
@@ -137,7 +134,7 @@ async fn a_closed_store_refuses_writes() {
 async fn the_death_of_the_writing_task_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder).await;
-    let write = store.write::<(), StoreError, _>(|_| Box::pin(async { panic!("a mistake of ours") }));
+    let write = store.write::<(), StoreError, _>(|_| panic!("a mistake of ours"));
     assert!(matches!(write.await, Err(StoreError::Unavailable(_))));
     store.closed().await;
 }

@@ -74,12 +74,8 @@ impl Rig {
 
     /// Closes the store, lets `meddle` work on its file, and opens it again.
     pub(crate) async fn meddle(&mut self, meddle: &'static str) {
-        use sqlx::{ConnectOptions, Connection};
         self.store.take().unwrap().close().await;
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.path());
-        let mut connection = options.connect().await.unwrap();
-        sqlx::raw_sql(meddle).execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
+        rusqlite::Connection::open(self.path()).unwrap().execute_batch(meddle).unwrap();
         self.store = Some(self.open().await.unwrap());
     }
 

@@ -1,0 +1,23 @@
+//! SQLite, spoken to in the thread that asks.
+//!
+//! A statement takes some microseconds, and handing it to a thread of the database's own takes several times as much
+//! (docs/decisions/0011). So nothing here waits for anybody: who has much to read or write moves to a thread that may
+//! be kept ([`Readers::at_length`], the writer), and takes the connection along.
+
+mod connection;
+mod migrate;
+mod query;
+mod readers;
+mod row;
+
+pub(crate) use connection::{Connection, Executor};
+pub(crate) use migrate::{Migration, NotMigrated, migrate};
+pub(crate) use query::{QueryBuilder, query, query_as, query_scalar};
+pub(crate) use readers::Readers;
+pub(crate) use row::{Row, is_about_a_value};
+pub(crate) use rusqlite::Error;
+
+pub(crate) type Result<T> = std::result::Result<T, Error>;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,57 @@
+//! A connection to the database file.
+
+use super::Result;
+use rusqlite::OpenFlags;
+use std::path::Path;
+use std::time::Duration;
+
+/// How long one connection waits for another's lock. The only other writer is a checkpoint or a person's shell.
+const BUSY: Duration = Duration::from_secs(5);
+/// Statements that a connection keeps prepared: all there are in this crate.
+const PREPARED: usize = 192;
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(super) inner: rusqlite::Connection,
+}
+
+impl Connection {
+    /// Opens the file to write, and makes it when there is none. What it commits is on the disk when it returns.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let connection = Self::with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+        connection.inner.pragma_update(None, "journal_mode", "wal")?;
+        connection.inner.pragma_update(None, "synchronous", "full")?;
+        Ok(connection)
+    }
+
+    /// Opens the file to read.
+    pub(super) fn open_to_read(path: &Path) -> Result<Self> {
+        Self::with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+    }
+
+    fn with_flags(path: &Path, flags: OpenFlags) -> Result<Self> {
+        let inner = rusqlite::Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        inner.busy_timeout(BUSY)?;
+        inner.pragma_update(None, "foreign_keys", true)?;
+        inner.set_prepared_statement_cache_capacity(PREPARED);
+        Ok(Self { inner })
+    }
+
+    /// Closes it, and says if that could not be done cleanly.
+    pub(crate) fn close(self) -> Result<()> {
+        self.inner.close().map_err(|(_, error)| error)
+    }
+}
+
+/// Where a statement can be executed.
+pub(crate) trait Executor {
+    /// Does `work` with a connection.
+    fn with<T>(self, work: impl FnOnce(&rusqlite::Connection) -> Result<T>) -> Result<T>;
+}
+
+impl Executor for &mut Connection {
+    fn with<T>(self, work: impl FnOnce(&rusqlite::Connection) -> Result<T>) -> Result<T> {
+        work(&self.inner)
+    }
+}

@@ -1,0 +1,61 @@
+//! Connections that only read.
+
+use super::connection::{Connection, Executor};
+use super::{Error, Result};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Connections that are kept open while nobody reads. Reads are short; more at once open more for themselves.
+const KEPT: usize = 8;
+
+/// Connections that only read, opened when they are first needed.
+#[derive(Debug)]
+pub(crate) struct Readers {
+    path: PathBuf,
+    idle: Mutex<Option<Vec<Connection>>>,
+    reading: AtomicUsize,
+}
+
+impl Readers {
+    pub(crate) fn of(path: &Path) -> Self {
+        Self { path: path.to_owned(), idle: Mutex::new(Some(Vec::new())), reading: AtomicUsize::new(0) }
+    }
+
+    /// Whether somebody reads at this moment.
+    pub(crate) fn are_reading(&self) -> bool {
+        self.reading.load(Ordering::Acquire) > 0
+    }
+
+    /// Takes no more questions.
+    pub(crate) fn close(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    fn take(&self) -> Result<Connection> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(idle) = idle.as_mut() else { return Err(Error::InvalidPath(self.path.clone())) };
+        idle.pop().map_or_else(|| Connection::open_to_read(&self.path), Ok)
+    }
+
+    fn put_back(&self, connection: Connection) {
+        if let Some(idle) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).as_mut()
+            && idle.len() < KEPT
+        {
+            idle.push(connection);
+        }
+    }
+}
+
+impl Executor for &Readers {
+    fn with<T>(self, work: impl FnOnce(&rusqlite::Connection) -> Result<T>) -> Result<T> {
+        self.reading.fetch_add(1, Ordering::AcqRel);
+        let read = self.take().and_then(|connection| {
+            let read = work(&connection.inner);
+            self.put_back(connection);
+            read
+        });
+        self.reading.fetch_sub(1, Ordering::AcqRel);
+        read
+    }
+}
