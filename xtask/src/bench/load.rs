@@ -71,6 +71,12 @@ impl Pins {
         Ok(())
     }
 
+    /// Keeps a server and all its threads on the first processor, so that it has one and no more.
+    pub(super) fn pin_to_first(&self, process: u32) -> Result<()> {
+        let mut taskset = Command::new("taskset");
+        command::run(taskset.args(["--all-tasks", "--cpu-list", "--pid", "0"]).arg(process.to_string())).map(drop)
+    }
+
     /// A call of a client in a network.
     pub(super) fn client(&self, network: &Namespace, program: &Path) -> Command {
         let mut command = network.command("taskset");

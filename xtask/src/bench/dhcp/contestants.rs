@@ -4,7 +4,6 @@ use super::super::{Namespace, Peer, Server, Slipway};
 use crate::command;
 use anyhow::Result;
 use serde_json::json;
-use std::any::Any;
 use std::fs;
 use std::path::Path;
 
@@ -25,8 +24,8 @@ const LEASE_SECONDS: u32 = 3600;
 pub(super) trait Contestant {
     /// What it is called.
     fn name(&self) -> &'static str;
-    /// Starts it in `namespace`, with its files in `folder`; it ends when what is returned is dropped.
-    fn start(&self, namespace: &Namespace, folder: &Path) -> Result<Box<dyn Any>>;
+    /// Starts it in `namespace`, with its files in `folder`; it ends when it is dropped.
+    fn start(&self, namespace: &Namespace, folder: &Path) -> Result<Server>;
 }
 
 /// `slipway serve`, as it comes.
@@ -39,7 +38,7 @@ impl Contestant for Ours<'_> {
         "slipway"
     }
 
-    fn start(&self, namespace: &Namespace, folder: &Path) -> Result<Box<dyn Any>> {
+    fn start(&self, namespace: &Namespace, folder: &Path) -> Result<Server> {
         // Nothing is to be booted, so that there need be no boot files.
         let files = folder.join("files");
         fs::create_dir(&files)?;
@@ -56,11 +55,11 @@ impl Contestant for Ours<'_> {
         let mut apply = namespace.command(self.program);
         apply.env("SLIPWAY_SERVER", &running.url).env("SLIPWAY_TOKEN", &running.token);
         command::run(apply.args(["apply", "-f"]).arg(&subnet))?;
-        Ok(Box::new(running))
+        Ok(running.server)
     }
 }
 
-/// Kea with its file of leases.
+/// Kea with its file of leases, in one thread: so it comes in this version, and on one processor it is faster so.
 pub(super) struct Kea<'a> {
     pub(super) peer: &'a Peer,
 }
@@ -70,13 +69,13 @@ impl Contestant for Kea<'_> {
         "kea"
     }
 
-    fn start(&self, namespace: &Namespace, folder: &Path) -> Result<Box<dyn Any>> {
+    fn start(&self, namespace: &Namespace, folder: &Path) -> Result<Server> {
         let (first, last) = POOL;
         let config = json!({"Dhcp4": {
             "interfaces-config": {"interfaces": [CABLE], "dhcp-socket-type": "udp"},
             "lease-database": {"type": "memfile", "persist": true, "name": folder.join("leases.csv")},
             "valid-lifetime": LEASE_SECONDS,
-            "multi-threading": {"enable-multi-threading": true, "thread-pool-size": 2, "packet-queue-size": 64},
+            "multi-threading": {"enable-multi-threading": false},
             "subnet4": [{"id": 1, "subnet": NETWORK, "pools": [{"pool": format!("{first} - {last}")}]}],
             "loggers": [{"name": "kea-dhcp4", "severity": "WARN", "output_options": [{"output": "stdout"}]}],
         }});
@@ -99,7 +98,7 @@ impl Contestant for Dnsmasq<'_> {
         "dnsmasq"
     }
 
-    fn start(&self, namespace: &Namespace, folder: &Path) -> Result<Box<dyn Any>> {
+    fn start(&self, namespace: &Namespace, folder: &Path) -> Result<Server> {
         let (first, last) = POOL;
         let mut dnsmasq = namespace.command(self.peer.program("usr/sbin/dnsmasq"));
         self.peer.with_libraries(&mut dnsmasq);
@@ -114,11 +113,11 @@ impl Contestant for Dnsmasq<'_> {
 }
 
 /// Starts a server and waits until it listens.
-fn start(namespace: &Namespace, command: &mut std::process::Command, folder: &Path) -> Result<Box<dyn Any>> {
+fn start(namespace: &Namespace, command: &mut std::process::Command, folder: &Path) -> Result<Server> {
     let mut server = Server::start(command, folder)?;
     server.wait_until(|| {
         let sockets = command::run(namespace.command("ss").args(["--udp", "--listening", "--numeric", "--no-header"]));
         sockets.is_ok_and(|sockets| sockets.contains(":67"))
     })?;
-    Ok(Box::new(server))
+    Ok(server)
 }
