@@ -5,7 +5,10 @@ mod labels;
 
 use crate::host::Host;
 use crate::inventory::disks;
+use artifact::DiskError;
+use serde_json::{Value, json};
 use std::path::Path;
+use types::chain;
 use types::disk::{DiskProtection, matches};
 use types::inventory::{Disk, Transport};
 
@@ -91,6 +94,20 @@ fn protected(device: &Path, disk: &Disk, protection: &DiskProtection) -> Option<
         Ok(_) => None,
         Err(_) => Some(Objection::Unreadable),
     }
+}
+
+/// What is known of a disk that did not do what it was told: for the history, and for whoever replaces it.
+pub fn trouble(disk: &Disk, error: &DiskError) -> Value {
+    /// What the kernel's log and drives' own tools count in.
+    const SECTOR_BYTES: u64 = 512;
+    json!({
+        "disk": disk.name,
+        "disk_serial": disk.serial,
+        "disk_wwid": disk.wwid,
+        "offset": error.offset(),
+        "sector": error.offset().map(|offset| offset / SECTOR_BYTES),
+        "error": chain(error),
+    })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ mod partitions;
 mod stamp;
 mod stream;
 
-use crate::disk::{candidates, choose};
+use crate::disk::{candidates, choose, trouble};
 use crate::host::Host;
 use crate::task::{Done, Stop, TaskContext};
 use artifact::gpt::{self, GptError, Growth};
@@ -140,11 +140,13 @@ impl Device<'_> {
 }
 
 /// A failure of the image or the disk, in the protocol's words.
-fn failed(error: &ImageError) -> Stop {
+fn failed(disk: &Disk, error: &ImageError) -> Stop {
     let class = match error {
-        ImageError::DiskTooSmall { .. } | ImageError::DigestMismatch { .. } | ImageError::Write { .. } => {
-            ErrorClass::Hardware
+        ImageError::Disk(error) => {
+            let reason = format!("disk {}: {}", disk.name, chain(error));
+            return Stop::Failed { class: ErrorClass::Hardware, reason, evidence: trouble(disk, error) };
         }
+        ImageError::DiskTooSmall { .. } | ImageError::DigestMismatch { .. } => ErrorClass::Hardware,
         ImageError::Start(_) => ErrorClass::Transient,
         ImageError::FileTooLong { .. }
         | ImageError::DiskTooLong { .. }

@@ -10,12 +10,12 @@ mod nvme;
 mod passthrough;
 mod proof;
 
-use crate::disk::{Candidate, candidates, choose};
+use crate::disk::{Candidate, candidates, choose, trouble};
 use crate::host::Host;
 use crate::task::{Done, Stop, TaskContext};
-use artifact::FileTarget;
 use artifact::sink::wipe_ends;
 use artifact::target::BlockTarget;
+use artifact::{DiskError, FileTarget};
 use erase::{Drive, Erasure};
 use proof::{Found, Marks};
 use rustix::fs::OFlags;
@@ -30,11 +30,14 @@ use types::{ErrorClass, How, chain};
 /// Carries out an order to empty disks.
 ///
 /// # Errors
-/// When a disk is not proved to be empty. Disks before it in the order of their names are; what was proved of them is
-/// in the evidence.
+/// When a disk is not proved to be empty. The others are emptied all the same; what was proved of them is in the
+/// evidence.
 pub fn wipe(host: &Host, order: &WipeDisks, context: &TaskContext<'_>) -> Result<Done, Stop> {
     wipe_with(host, order, context, &|file| Box::new(passthrough::Kernel::new(file)))
 }
+
+/// The method where the drive has no way of its own that does.
+const ZEROES: &str = "zeroes";
 
 /// How a drive is spoken to besides reading and writing it.
 type Speaker = dyn Fn(File) -> Box<dyn Drive>;
@@ -43,16 +46,35 @@ fn wipe_with(host: &Host, order: &WipeDisks, context: &TaskContext<'_>, speak: &
     let all = candidates(host, &order.protect);
     let (disks, spared) = meant(&all, order)?;
     context.confirm(total(&disks), "bytes", "about to empty disks")?;
-    let mut proofs = Vec::new();
+    let (mut proofs, mut failures) = (Vec::new(), Vec::new());
     for disk in &disks {
         let shares = all.iter().any(|other| other.disk.name != disk.name && shares_controller(&other.disk, disk));
         let work = DiskWipe { host, disk, order, context, may_erase_controller: !shares };
         match work.run(speak) {
             Ok(proof) => proofs.push(proof),
-            Err(stop) => return Err(with_proofs(stop, &proofs)),
+            Err(Stop::Failed { class, reason, evidence }) => {
+                context.journal.warn(&reason);
+                failures.push(Failure { class, reason, evidence });
+            }
+            Err(stopped) => return Err(stopped),
         }
     }
-    Ok(Done { how: How::Changed, outputs: json!({ "disks": proofs, "spared": spared }) })
+    match failures.first().map(|first| first.class) {
+        None => Ok(Done { how: How::Changed, outputs: json!({ "disks": proofs, "spared": spared }) }),
+        Some(class) => {
+            let reasons: Vec<&str> = failures.iter().map(|failure| failure.reason.as_str()).collect();
+            let failed: Vec<&Value> = failures.iter().map(|failure| &failure.evidence).collect();
+            let evidence = json!({ "failed": failed, "emptied": proofs, "spared": spared });
+            Err(Stop::Failed { class, reason: reasons.join("; "), evidence })
+        }
+    }
+}
+
+/// A disk that is not proved to be empty.
+struct Failure {
+    class: ErrorClass,
+    reason: String,
+    evidence: Value,
 }
 
 /// The disks to empty, and those that are left alone with the reason.
@@ -88,10 +110,10 @@ fn shares_controller(one: &Disk, other: &Disk) -> bool {
     controller(one).is_some() && controller(one) == controller(other)
 }
 
-fn with_proofs(stop: Stop, proofs: &[Value]) -> Stop {
+fn with_refusals(stop: Stop, refusals: &[Value]) -> Stop {
     match stop {
         Stop::Failed { class, reason, mut evidence } => {
-            evidence["emptied"] = json!(proofs);
+            evidence["refused"] = json!(refusals);
             Stop::Failed { class, reason, evidence }
         }
         other => other,
@@ -111,19 +133,25 @@ struct DiskWipe<'a> {
 impl DiskWipe<'_> {
     /// Gives the proof.
     fn run(&self, speak: &Speaker) -> Result<Value, Stop> {
+        let mut refusals = Vec::new();
+        self.empty(speak, &mut refusals).map_err(|stop| with_refusals(stop, &refusals))
+    }
+
+    fn empty(&self, speak: &Speaker, refusals: &mut Vec<Value>) -> Result<Value, Stop> {
         let file = self.open().map_err(|error| self.failed(&format!("opening: {error}")))?;
         let speaker = file.try_clone().map_err(|error| self.failed(&format!("opening: {error}")))?;
-        let mut target = FileTarget::new(file).map_err(|error| self.failed(&format!("measuring: {error}")))?;
+        let path = self.host.device_path(&self.disk.name);
+        let mut target =
+            FileTarget::direct(file, &path).map_err(|error| self.failed(&format!("measuring: {error}")))?;
         let drive = speak(speaker);
         let marks = Marks::plan(target.size_bytes(), self.context.id);
         let erasures = match self.order.method {
             WipeMethod::Zeroes => Vec::new(),
             WipeMethod::Best | WipeMethod::Drive => erase::offered(&*drive, self.disk, self.may_erase_controller),
         };
-        let mut refusals = Vec::new();
         for erasure in erasures {
             match self.erase(&mut target, &*drive, erasure, &marks)? {
-                Ok(found) => return Ok(self.proof(erasure.name(), &marks, found, &refusals)),
+                Ok(found) => return Ok(self.proof(erasure.name(), &marks, found, refusals)),
                 Err(refusal) => {
                     self.context.journal.warn(&format!("disk {}: {}: {refusal}", self.disk.name, erasure.name()));
                     refusals.push(json!({ "method": erasure.name(), "reason": refusal }));
@@ -131,9 +159,9 @@ impl DiskWipe<'_> {
             }
         }
         if self.order.method == WipeMethod::Drive {
-            return Err(self.no_erasure(&refusals));
+            return Err(self.no_erasure());
         }
-        self.overwrite(&mut target, &*drive, &marks, &refusals)
+        self.overwrite(&mut target, &*drive, &marks, refusals)
     }
 
     /// One of the drive's own ways. The inner error is why this way did not do.
@@ -146,7 +174,7 @@ impl DiskWipe<'_> {
     ) -> Result<Result<Found, String>, Stop> {
         let name = &self.disk.name;
         self.context.journal.info(&format!("disk {name}: {} begins", erasure.name()));
-        marks.write(target).map_err(|error| self.failed(&format!("writing marks: {error}")))?;
+        marks.write(target).map_err(|error| self.trouble("writing marks", &error))?;
         let waiting = |message: &str| self.context.progress(0, self.disk.size_bytes, "bytes", message);
         if let Err(error) = erase::erase(drive, erasure, self.context.clock, &waiting)? {
             return Ok(Err(chain(&error)));
@@ -174,10 +202,10 @@ impl DiskWipe<'_> {
     ) -> Result<Value, Stop> {
         let size = target.size_bytes();
         let report = |done| self.context.progress(done, size, "bytes", &format!("emptying disk {}", self.disk.name));
-        marks.write(target).map_err(|error| self.failed(&format!("writing marks: {error}")))?;
-        let name = erase::zero(target, &report, |error| self.failed(&format!("writing zeroes: {error}")))?;
+        marks.write(target).map_err(|error| self.trouble("writing marks", &error))?;
+        erase::zero(target, &report, |error| self.trouble("writing zeroes", error))?;
         match self.read_back(target, drive, marks)? {
-            found @ Found::Zeroes { .. } => Ok(self.proof(name, marks, found, refusals)),
+            found @ Found::Zeroes { .. } => Ok(self.proof(ZEROES, marks, found, refusals)),
             Found::Other { offset, .. } | Found::Kept { offset } => {
                 Err(self.failed(&format!("byte {offset} does not read as zero after zeroes were written")))
             }
@@ -187,7 +215,7 @@ impl DiskWipe<'_> {
     fn read_back(&self, target: &mut FileTarget, drive: &dyn Drive, marks: &Marks) -> Result<Found, Stop> {
         let report = |done: u64| self.context.progress(done, self.disk.size_bytes, "bytes", "reading the disk back");
         target.sync().and_then(|()| drive.forget_cached()).map_err(|error| self.failed(&error.to_string()))?;
-        marks.read_back(target, self.order.read_back, &report, |error| self.failed(&format!("reading back: {error}")))
+        marks.read_back(target, self.order.read_back, &report, |error| self.trouble("reading back", error))
     }
 
     fn proof(&self, method: &str, marks: &Marks, found: Found, refusals: &[Value]) -> Value {
@@ -203,11 +231,12 @@ impl DiskWipe<'_> {
         json!({
             "disk": name,
             "disk_serial": self.disk.serial,
+            "disk_wwid": self.disk.wwid,
             "size_bytes": self.disk.size_bytes,
             "method": method,
             "result": result,
             "read_bytes": read_bytes,
-            "sampled_offsets": marks.offsets(),
+            "sampled_places": marks.count(),
             "refused": refusals,
         })
     }
@@ -219,12 +248,20 @@ impl DiskWipe<'_> {
     }
 
     fn failed(&self, what: &str) -> Stop {
-        Stop::failed(ErrorClass::Hardware, format!("disk {} is not proved empty: {what}", self.disk.name))
+        let reason = format!("disk {} is not proved empty: {what}", self.disk.name);
+        let evidence = json!({ "disk": self.disk.name, "disk_serial": self.disk.serial });
+        Stop::Failed { class: ErrorClass::Hardware, reason, evidence }
     }
 
-    fn no_erasure(&self, refusals: &[Value]) -> Stop {
+    fn trouble(&self, doing: &str, error: &DiskError) -> Stop {
+        let reason = format!("disk {} is not proved empty: {doing}: {}", self.disk.name, chain(error));
+        Stop::Failed { class: ErrorClass::Hardware, reason, evidence: trouble(self.disk, error) }
+    }
+
+    fn no_erasure(&self) -> Stop {
         let reason = format!("disk {} has no erasure of its own that empties it", self.disk.name);
-        Stop::Failed { class: ErrorClass::Configuration, reason, evidence: json!({ "refused": refusals }) }
+        let evidence = json!({ "disk": self.disk.name, "disk_serial": self.disk.serial });
+        Stop::Failed { class: ErrorClass::Configuration, reason, evidence }
     }
 }
 

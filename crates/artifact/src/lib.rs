@@ -17,4 +17,4 @@ pub use block::Piece;
 pub use folder::ImageFolder;
 pub use hash::HashingReader;
 pub use sink::{Expected, ImageError, ImageSink, Packing};
-pub use target::{BlockTarget, FileTarget};
+pub use target::{BlockTarget, DiskError, FileTarget};

@@ -18,7 +18,7 @@ pub(crate) use blocks::Blocks;
 use crate::block::Piece;
 use crate::format::Container;
 use crate::qcow2::{Map, Qcow2Error};
-use crate::target::BlockTarget;
+use crate::target::{BlockTarget, DiskError};
 pub use crate::unpack::Compression;
 use pipeline::Pipeline;
 use std::io;
@@ -123,13 +123,8 @@ pub enum ImageError {
     #[error(transparent)]
     Qcow2(#[from] Qcow2Error),
     /// The disk refused.
-    #[error("writing to the disk at offset {offset}")]
-    Write {
-        /// Where on the disk.
-        offset: u64,
-        /// The kernel's word.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Disk(#[from] DiskError),
     /// The machine has no thread to spare.
     #[error("starting to write")]
     Start(#[source] io::Error),

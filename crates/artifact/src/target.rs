@@ -3,7 +3,7 @@
 //! Devices and files go the same way on Linux, hole punching included, so that tests on files exercise the
 //! code that runs on disks.
 
-use crate::block::ALIGNMENT;
+use crate::block::{ALIGNMENT, Block};
 use rustix::fs::{FallocateFlags, OFlags, fallocate};
 use rustix::io::Errno;
 use std::fs::File;
@@ -24,6 +24,69 @@ pub trait BlockTarget {
     fn punch_hole(&mut self, offset: u64, length: u64) -> io::Result<bool>;
     /// Returns when everything written is on stable storage.
     fn sync(&mut self) -> io::Result<()>;
+}
+
+/// What a target did not do, and where.
+#[derive(Debug, thiserror::Error)]
+pub enum DiskError {
+    /// It did not give bytes.
+    #[error("reading from the disk at offset {offset}")]
+    Read {
+        /// Of the page that it did not give.
+        offset: u64,
+        /// The kernel's word.
+        source: io::Error,
+    },
+    /// It did not take bytes.
+    #[error("writing to the disk at offset {offset}")]
+    Write {
+        /// Of the page that it did not take.
+        offset: u64,
+        /// The kernel's word.
+        source: io::Error,
+    },
+    /// It did not say that it has everything.
+    #[error("flushing what was written to the disk")]
+    Sync(#[source] io::Error),
+}
+
+impl DiskError {
+    /// Where, if the kernel said so.
+    pub fn offset(&self) -> Option<u64> {
+        match self {
+            Self::Read { offset, .. } | Self::Write { offset, .. } => Some(*offset),
+            Self::Sync(_) => None,
+        }
+    }
+}
+
+/// Writes all of `bytes`. When that fails, page by page until the one that fails alone: the kernel only says that
+/// something in a large write did.
+///
+/// # Errors
+/// When the target does not take them.
+pub fn write<T: BlockTarget>(target: &mut T, offset: u64, bytes: &[u8]) -> Result<(), DiskError> {
+    let Err(source) = target.write_at(offset, bytes) else { return Ok(()) };
+    for (at, page) in (offset..).step_by(ALIGNMENT).zip(bytes.chunks(ALIGNMENT)) {
+        if let Err(source) = target.write_at(at, page) {
+            return Err(DiskError::Write { offset: at, source });
+        }
+    }
+    Err(DiskError::Write { offset, source })
+}
+
+/// Fills `buffer`, and finds out where that fails, as [`write`] does.
+///
+/// # Errors
+/// When the target does not give the bytes.
+pub fn read<T: BlockTarget>(target: &mut T, offset: u64, buffer: &mut [u8]) -> Result<(), DiskError> {
+    let Err(source) = target.read_at(offset, buffer) else { return Ok(()) };
+    for (at, page) in (offset..).step_by(ALIGNMENT).zip(buffer.chunks_mut(ALIGNMENT)) {
+        if let Err(source) = target.read_at(at, page) {
+            return Err(DiskError::Read { offset: at, source });
+        }
+    }
+    Err(DiskError::Read { offset, source })
 }
 
 /// A block device or regular file.
@@ -58,11 +121,13 @@ impl FileTarget {
 
     /// Whether direct I/O took the bytes. A filesystem may allow to open a file for it and refuse to write.
     fn write_directly(&mut self, offset: u64, bytes: &[u8]) -> io::Result<bool> {
-        let is_aligned = bytes.as_ptr().align_offset(ALIGNMENT) == 0
-            && bytes.len().is_multiple_of(ALIGNMENT)
-            && offset.is_multiple_of(ALIGNMENT as u64);
+        let is_aligned = bytes.len().is_multiple_of(ALIGNMENT) && offset.is_multiple_of(ALIGNMENT as u64);
         let Some(direct) = self.direct.as_ref().filter(|_| is_aligned) else { return Ok(false) };
-        match direct.write_all_at(bytes, offset) {
+        let written = match bytes.as_ptr().align_offset(ALIGNMENT) {
+            0 => direct.write_all_at(bytes, offset),
+            _ => write_from_elsewhere(direct, offset, bytes),
+        };
+        match written {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
                 self.direct = None;
@@ -71,6 +136,21 @@ impl FileTarget {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Writes directly what does not lie where direct writes may come from.
+fn write_from_elsewhere(direct: &File, mut offset: u64, mut bytes: &[u8]) -> io::Result<()> {
+    let mut block = Block::new();
+    while !bytes.is_empty() {
+        block.clear();
+        let (now, later) = bytes.split_at(bytes.len().min(Block::BYTES));
+        block.space().iter_mut().zip(now).for_each(|(place, byte)| *place = *byte);
+        block.extend(now.len());
+        direct.write_all_at(block.bytes(), offset)?;
+        offset += now.len() as u64;
+        bytes = later;
+    }
+    Ok(())
 }
 
 impl BlockTarget for FileTarget {
@@ -105,5 +185,64 @@ impl BlockTarget for FileTarget {
 
     fn sync(&mut self) -> io::Result<()> {
         self.file.sync_data()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes nothing that touches the byte.
+    struct BadAt(u64);
+
+    impl BadAt {
+        fn touch(&self, offset: u64, length: usize) -> io::Result<()> {
+            let touched = (offset..offset + length as u64).contains(&self.0);
+            if touched { Err(io::Error::from_raw_os_error(5)) } else { Ok(()) }
+        }
+    }
+
+    impl BlockTarget for BadAt {
+        fn size_bytes(&self) -> u64 {
+            1 << 30
+        }
+
+        fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+            self.touch(offset, buffer.len())
+        }
+
+        fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+            self.touch(offset, bytes.len())
+        }
+
+        fn punch_hole(&mut self, _: u64, _: u64) -> io::Result<bool> {
+            Ok(false)
+        }
+
+        fn sync(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_page_that_fails_in_a_large_write_or_read_is_named() {
+        let mut bytes = vec![1; 1 << 20];
+        let mut disk = BadAt((8 << 20) + 5000);
+        assert_eq!(write(&mut disk, 8 << 20, &bytes).unwrap_err().offset(), Some((8 << 20) + 4096));
+        assert_eq!(read(&mut disk, 8 << 20, &mut bytes).unwrap_err().offset(), Some((8 << 20) + 4096));
+        assert!(write(&mut disk, 9 << 20, &bytes).is_ok());
+    }
+
+    #[test]
+    fn bytes_from_any_address_are_written_directly() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("disk");
+        std::fs::write(&path, vec![0; 3 * ALIGNMENT]).unwrap();
+        let file = File::options().read(true).write(true).open(&path).unwrap();
+        let mut target = FileTarget::direct(file, &path).unwrap();
+        let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(ALIGNMENT + 1).collect();
+        let elsewhere = bytes.get(1..).unwrap();
+        target.write_at(ALIGNMENT as u64, elsewhere).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap().get(ALIGNMENT..2 * ALIGNMENT), Some(elsewhere));
     }
 }

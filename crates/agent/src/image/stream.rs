@@ -19,13 +19,13 @@ pub(super) fn stream(device: &Device<'_>, order: &WriteImage, context: &TaskCont
     let packing = packing(&mut download, order)?;
     context.confirm(order.disk_size_bytes, "bytes", "about to write the image")?;
     let mut sink = prepared(device, order, packing)?;
-    let fed = sink.feed(first).map_err(|error| failed(&error));
-    if let Err(stop) = fed.and_then(|()| feed(&mut sink, &mut download, order, context)) {
+    let fed = sink.feed(first).map_err(|error| failed(&device.disk, &error));
+    if let Err(stop) = fed.and_then(|()| feed(&mut sink, &mut download, device, order, context)) {
         // What stopped it is what the operator wants to know; nothing bootable has been written yet.
         sink.abandon().ok();
         return Err(stop);
     }
-    sink.finish().map(|(_, written)| written).map_err(|error| failed(&error))
+    sink.finish().map(|(_, written)| written).map_err(|error| failed(&device.disk, &error))
 }
 
 /// Enough to see what the file is.
@@ -79,12 +79,13 @@ fn prepared(device: &Device<'_>, order: &WriteImage, packing: Packing) -> Result
         packing,
         disk_size_bytes: order.disk_size_bytes,
     };
-    ImageSink::new(target, expected).map_err(|error| failed(&error))
+    ImageSink::new(target, expected).map_err(|error| failed(&device.disk, &error))
 }
 
 fn feed(
     sink: &mut ImageSink<FileTarget>,
     download: &mut Download<'_>,
+    device: &Device<'_>,
     order: &WriteImage,
     context: &TaskContext<'_>,
 ) -> Result<(), Stop> {
@@ -97,6 +98,6 @@ fn feed(
         }
         report()?;
         piece.fill(read);
-        sink.feed(piece).map_err(|error| failed(&error))?;
+        sink.feed(piece).map_err(|error| failed(&device.disk, &error))?;
     }
 }

@@ -4,8 +4,8 @@ use super::passthrough::{AtaCommand, NvmeCommand};
 use super::{ata, nvme};
 use crate::clock::Clock;
 use crate::task::Stop;
-use artifact::FileTarget;
-use artifact::target::BlockTarget;
+use artifact::target::{self, BlockTarget};
+use artifact::{DiskError, FileTarget};
 use rustix::fs::{FallocateFlags, fallocate};
 use std::io;
 use types::inventory::Disk;
@@ -85,36 +85,34 @@ pub(super) fn erase(
     }
 }
 
-/// Writes zeroes over all of the disk; gives how.
+/// Writes zeroes over all of the disk.
 pub(super) fn zero(
     target: &mut FileTarget,
     report: &dyn Fn(u64) -> Result<(), Stop>,
-    failed: impl Fn(&io::Error) -> Stop,
-) -> Result<&'static str, Stop> {
+    failed: impl Fn(&DiskError) -> Stop,
+) -> Result<(), Stop> {
     let size = target.size_bytes();
-    let (mut offset, mut name) = (0, "zeroes, written by the drive");
+    let mut offset = 0;
     while offset < size {
         let length = STRIDE_BYTES.min(size - offset);
-        // The kernel sends zeroes itself to a drive that has no command for it (BLKZEROOUT); what a filesystem or
-        // driver does not take at all is written from here.
+        // The kernel sends zeroes itself to a drive that has no command for it or refuses it (BLKZEROOUT), and does not
+        // say which it was; what a driver does not take at all is written from here, and says where it fails.
         let flags = FallocateFlags::ZERO_RANGE | FallocateFlags::KEEP_SIZE;
         if fallocate(target.file(), flags, offset, length).is_err() {
-            name = "zeroes, written over";
             overwrite(target, offset, length).map_err(|error| failed(&error))?;
         }
         offset += length;
         report(offset)?;
     }
-    target.sync().map_err(|error| failed(&error))?;
-    Ok(name)
+    target.sync().map_err(DiskError::Sync).map_err(|error| failed(&error))
 }
 
-fn overwrite(target: &mut FileTarget, offset: u64, length: u64) -> io::Result<()> {
+fn overwrite(target: &mut FileTarget, offset: u64, length: u64) -> Result<(), DiskError> {
     let zeroes = vec![0; BLOCK_BYTES];
     let mut at = offset;
     while at < offset + length {
         let piece = zeroes.len().min(usize::try_from(offset + length - at).unwrap_or(usize::MAX));
-        target.write_at(at, zeroes.get(..piece).unwrap_or_default())?;
+        target::write(target, at, zeroes.get(..piece).unwrap_or_default())?;
         at += piece as u64;
     }
     Ok(())

@@ -1,8 +1,8 @@
 //! Marks that must be gone, and what is read back.
 
 use crate::task::Stop;
-use artifact::target::BlockTarget;
-use std::io;
+use artifact::DiskError;
+use artifact::target::{self, BlockTarget};
 use types::agent::ReadBack;
 use types::{Digest, TaskId};
 
@@ -51,8 +51,8 @@ impl Marks {
         Self { size, task, offsets }
     }
 
-    pub(super) fn offsets(&self) -> &[u64] {
-        &self.offsets
+    pub(super) fn count(&self) -> usize {
+        self.offsets.len()
     }
 
     /// Bytes that were never on a disk, different at each place.
@@ -61,11 +61,11 @@ impl Marks {
         digest.hex().bytes().cycle().take(MARK_BYTES).collect()
     }
 
-    pub(super) fn write(&self, target: &mut impl BlockTarget) -> io::Result<()> {
+    pub(super) fn write(&self, target: &mut impl BlockTarget) -> Result<(), DiskError> {
         for offset in &self.offsets {
-            target.write_at(*offset, &self.mark(*offset))?;
+            target::write(target, *offset, &self.mark(*offset))?;
         }
-        target.sync()
+        target.sync().map_err(DiskError::Sync)
     }
 
     /// Looks at the marks' places and both ends, or at every byte.
@@ -74,7 +74,7 @@ impl Marks {
         target: &mut impl BlockTarget,
         how_much: ReadBack,
         report: &dyn Fn(u64) -> Result<(), Stop>,
-        failed: impl Fn(&io::Error) -> Stop,
+        failed: impl Fn(&DiskError) -> Stop,
     ) -> Result<Found, Stop> {
         let end = END_BYTES.min(self.size);
         let ranges: Vec<std::ops::Range<u64>> = match how_much {
@@ -86,7 +86,7 @@ impl Marks {
         };
         for offset in &self.offsets {
             let mut found = vec![0; MARK_BYTES];
-            target.read_at(*offset, &mut found).map_err(|error| failed(&error))?;
+            target::read(target, *offset, &mut found).map_err(|error| failed(&error))?;
             if found == self.mark(*offset) {
                 return Ok(Found::Kept { offset: *offset });
             }
@@ -98,7 +98,7 @@ impl Marks {
             while at < range.end {
                 let length = buffer.len().min(usize::try_from(range.end - at).unwrap_or(usize::MAX));
                 let piece = buffer.get_mut(..length).unwrap_or_default();
-                target.read_at(at, piece).map_err(|error| failed(&error))?;
+                target::read(target, at, piece).map_err(|error| failed(&error))?;
                 let place = piece.iter().position(|byte| *byte != 0).map(|place| at + place as u64);
                 other = other.or(place);
                 at += length as u64;

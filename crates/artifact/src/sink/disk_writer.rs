@@ -2,7 +2,7 @@
 
 use super::{EDGE_BYTES, ImageError, Written};
 use crate::block::Block;
-use crate::target::BlockTarget;
+use crate::target::{self, BlockTarget, DiskError};
 
 /// Zeroes are found in units of this size: small enough to find ext4's holes, large enough to keep writes large.
 pub(super) const GRANULE_BYTES: usize = 64 << 10;
@@ -159,7 +159,7 @@ impl<T: BlockTarget> DiskWriter<T> {
             return Ok(());
         }
         self.written_bytes += bytes.len() as u64;
-        self.target.write_at(offset, bytes).map_err(|source| ImageError::Write { offset, source })
+        Ok(target::write(&mut self.target, offset, bytes)?)
     }
 
     /// Writes what was kept back: the tail, the head, and last of all the sectors that firmware reads first.
@@ -177,7 +177,7 @@ impl<T: BlockTarget> DiskWriter<T> {
     }
 
     fn sync(&mut self) -> Result<(), ImageError> {
-        self.target.sync().map_err(|source| ImageError::Write { offset: 0, source })
+        Ok(self.target.sync().map_err(DiskError::Sync)?)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A disk that does not boot.
 
 use super::{EDGE_BYTES, ImageError};
-use crate::target::BlockTarget;
+use crate::target::{BlockTarget, DiskError, write};
 
 /// Makes the target unbootable: zeroes over its first and last MiB, on stable storage.
 ///
@@ -12,7 +12,7 @@ pub fn wipe_ends<T: BlockTarget>(target: &mut T) -> Result<(), ImageError> {
     let edge = EDGE_BYTES.min(size);
     let zeroes = vec![0; usize::try_from(edge).unwrap_or_default()];
     for offset in [0, size - edge] {
-        target.write_at(offset, &zeroes).map_err(|source| ImageError::Write { offset, source })?;
+        write(target, offset, &zeroes)?;
     }
-    target.sync().map_err(|source| ImageError::Write { offset: 0, source })
+    Ok(target.sync().map_err(DiskError::Sync)?)
 }

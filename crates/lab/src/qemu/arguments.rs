@@ -172,8 +172,9 @@ fn add_disks(line: &mut CommandLine, spec: &MachineSpec, plan: &BootPlan, order:
         // The maintenance OS's kernel has a driver for this one, and none for the AHCI controller of the board.
         line.add("-device", "piix3-ide,id=ata");
     }
-    for disk in &spec.more_disks {
-        line.add("-drive", disk.drive(&escaped(&spec.disk_of(disk)))).add("-device", disk.device());
+    for (number, disk) in spec.more_disks.iter().enumerate() {
+        let before = spec.more_disks.get(..number).unwrap_or_default();
+        line.add("-drive", disk.drive(&escaped(&spec.disk_of(disk)))).add("-device", disk.device(before));
     }
     if let Some(cd) = &plan.cd {
         line.add("-drive", format!("id=cd,if=none,media=cdrom,readonly=on,format=raw,file={}", escaped(cd)));

@@ -20,6 +20,8 @@ pub enum DiskBus {
     Virtio,
     /// NVM Express, with Format and without Sanitize.
     Nvme,
+    /// One more namespace of the NVMe disk before it.
+    NvmeNamespace,
     /// ATA, without Security Erase and without a command for zeroes.
     Ata,
 }
@@ -87,14 +89,21 @@ impl DiskSpec {
         drive
     }
 
-    pub(super) fn device(&self) -> String {
+    /// What the machine sees. `before` are the disks that came before it.
+    pub(super) fn device(&self, before: &[Self]) -> String {
         let serial = &self.serial;
-        let kind = match self.bus {
-            DiskBus::Virtio => "virtio-blk-pci,werror=report,rerror=report",
-            DiskBus::Nvme => "nvme",
-            DiskBus::Ata => "ide-hd,bus=ata.0,werror=report,rerror=report",
-        };
-        format!("{kind},drive={serial},serial={serial}")
+        let report = "werror=report,rerror=report";
+        match self.bus {
+            DiskBus::Virtio => format!("virtio-blk-pci,drive={serial},serial={serial},{report}"),
+            DiskBus::Nvme => format!("nvme,id={serial},drive={serial},serial={serial}"),
+            DiskBus::NvmeNamespace => {
+                let controller = before.iter().rfind(|disk| disk.bus == DiskBus::Nvme);
+                let bus = controller.map_or("", |disk| disk.serial.as_str());
+                let number = before.iter().rev().take_while(|disk| disk.serial != bus).count() + 2;
+                format!("nvme-ns,drive={serial},bus={bus},nsid={number}")
+            }
+            DiskBus::Ata => format!("ide-hd,bus=ata.0,drive={serial},serial={serial},{report}"),
+        }
     }
 }
 
@@ -112,5 +121,16 @@ mod tests {
              file.inject-error.0.event=none,file.inject-error.0.iotype=write,file.inject-error.0.errno=5,\
              file.inject-error.0.sector=8"
         );
+    }
+
+    #[test]
+    fn namespaces_are_of_the_nvme_disk_before_them() {
+        let disks = [
+            DiskSpec::new("A", DiskBus::Nvme, 1 << 20),
+            DiskSpec::new("B", DiskBus::NvmeNamespace, 1 << 20),
+            DiskSpec::new("C", DiskBus::NvmeNamespace, 1 << 20),
+        ];
+        assert!(disks[1].device(&disks[..1]).ends_with("drive=B,bus=A,nsid=2"));
+        assert!(disks[2].device(&disks[..2]).ends_with("drive=C,bus=A,nsid=3"));
     }
 }
