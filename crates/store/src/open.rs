@@ -21,9 +21,10 @@ use tokio::task::JoinHandle;
 use workflow::ports::Clock;
 
 /// Migrations in order. One that was released never changes.
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration { version: 1, sql: include_str!("../migrations/sqlite/0001_initial.sql") },
     Migration { version: 2, sql: include_str!("../migrations/sqlite/0002_dhcp6.sql") },
+    Migration { version: 3, sql: include_str!("../migrations/sqlite/0003_void_tokens.sql") },
 ];
 /// How long a server waits for the one before it to let go of the file: longer than a clean shutdown's last writes.
 const LOCK_TRIES: u32 = 100;

@@ -77,6 +77,8 @@ struct Tokens {
 
 /// Void tokens that are known again: a day's of a site where ten thousand machines boot twice.
 const VOID: usize = 40_000;
+/// How long void tokens are kept on disk: a machine that is switched on again after some days off.
+const VOID_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 #[derive(Debug, Clone)]
 pub(crate) struct Held {
@@ -200,18 +202,30 @@ fn hash(token: &str) -> Hash {
     Sha256::digest(token.as_bytes()).into()
 }
 
-/// The tokens that are valid at `now`.
+/// The tokens that are valid at `now`, and those that are void since lately.
 pub(crate) fn load(connection: &mut Connection, now: Timestamp) -> Result<TokenCache, StoreError> {
-    let rows: Vec<(Vec<u8>, String, i64, Option<i64>)> =
-        query_as("SELECT hash, grant_, issued, expires FROM tokens WHERE expires IS NULL OR expires > ?1")
-            .bind(nanos(now))
-            .fetch_all(connection)?;
+    let what = || "a token".to_owned();
+    let hash = |bytes: Vec<u8>| Hash::try_from(bytes).map_err(|_| StoreError::Corrupt { what: what() });
+    let rows: Vec<(Vec<u8>, String, i64, Option<i64>)> = query_as(
+        "SELECT hash, grant_, issued, expires FROM tokens
+         WHERE voided IS NULL AND (expires IS NULL OR expires > ?1)",
+    )
+    .bind(nanos(now))
+    .fetch_all(&mut *connection)?;
     let mut tokens = Tokens::default();
-    for (hash, grant, issued, expires) in rows {
-        let what = || "a token".to_owned();
-        let hash = Hash::try_from(hash).map_err(|_| StoreError::Corrupt { what: what() })?;
+    for (bytes, grant, issued, expires) in rows {
         let grant = from_json(&grant, what)?;
-        tokens.insert(hash, Held { grant, expires: expires.map(timestamp), issued: timestamp(issued) });
+        tokens.insert(hash(bytes)?, Held { grant, expires: expires.map(timestamp), issued: timestamp(issued) });
+    }
+    let void: Vec<(Vec<u8>, String)> = query_as(
+        "SELECT hash, grant_ FROM tokens WHERE voided IS NOT NULL OR expires <= ?1
+         ORDER BY ifnull(voided, expires) DESC LIMIT ?2",
+    )
+    .bind(nanos(now))
+    .bind(VOID as i64)
+    .fetch_all(connection)?;
+    for (bytes, grant) in void.into_iter().rev() {
+        tokens.remember(hash(bytes)?, from_json(&grant, what)?);
     }
     Ok(TokenCache(RwLock::new(tokens)))
 }
@@ -245,7 +259,9 @@ impl Store {
     async fn keep_token(&self, hash: Hash, grant: Grant, expires: Option<Timestamp>) -> Result<(), StoreError> {
         self.write(move |tx| {
             let now = tx.now();
-            query("DELETE FROM tokens WHERE expires <= ?1").bind(nanos(now)).execute(&mut tx.connection)?;
+            let forgotten = now.checked_sub(VOID_FOR).map_or(i64::MIN, nanos);
+            query("DELETE FROM tokens WHERE expires <= ?1").bind(forgotten).execute(&mut tx.connection)?;
+            query("DELETE FROM tokens WHERE voided <= ?1").bind(forgotten).execute(&mut tx.connection)?;
             query("INSERT INTO tokens (hash, grant_, issued, expires) VALUES (?1, ?2, ?3, ?4)")
                 .bind(hash.to_vec())
                 .bind(to_json(&grant))
@@ -264,7 +280,7 @@ impl Store {
         self.inner.signals.tokens.find(&hash(token), self.inner.clock.now())
     }
 
-    /// What the token was good for before it became void, if this process knows.
+    /// What the token was good for before it became void, if that is still known.
     pub fn void_token(&self, token: &str) -> Option<Grant> {
         let tokens = self.inner.signals.tokens.0.read().unwrap_or_else(PoisonError::into_inner);
         let hash = hash(token);
@@ -339,9 +355,12 @@ impl Store {
 
     async fn revoke(&self, hashes: Vec<Hash>) -> Result<usize, StoreError> {
         self.write(move |tx| {
-            let count = hashes.len();
+            let (count, now) = (hashes.len(), nanos(tx.now()));
             for hash in hashes {
-                query("DELETE FROM tokens WHERE hash = ?1").bind(hash.to_vec()).execute(&mut tx.connection)?;
+                query("UPDATE tokens SET voided = ?2 WHERE hash = ?1 AND voided IS NULL")
+                    .bind(hash.to_vec())
+                    .bind(now)
+                    .execute(&mut tx.connection)?;
                 tx.effects.tokens.push(TokenChange::Revoked(hash));
             }
             Ok(count)

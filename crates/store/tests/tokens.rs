@@ -79,3 +79,27 @@ async fn one_token_can_be_given_up_and_the_store_knows_whether_anybody_can_log_i
     assert_eq!(rig.store().check_token(session.expose()), None);
     assert_eq!(rig.store().check_token(lasting.expose()), Some(user()));
 }
+
+#[tokio::test]
+async fn what_a_void_token_was_good_for_is_known_for_days_also_after_a_restart() {
+    let mut rig = Rig::start().await;
+    let machine = MachineId::new();
+    let revoked = rig.store().issue_token(agent(machine, 1), None).await.unwrap();
+    rig.store().revoke_tokens(machine, |_| true).await.unwrap();
+    let registration = Grant::Registration { mac: mac(1) };
+    let expired = rig.store().issue_token(registration.clone(), Some(rig.after(10))).await.unwrap();
+    rig.advance(10);
+    for _ in 0..2 {
+        for (token, was) in [(&revoked, agent(machine, 1)), (&expired, registration.clone())] {
+            assert_eq!(rig.store().check_token(token.expose()), None);
+            assert_eq!(rig.store().void_token(token.expose()), Some(was));
+        }
+        assert_eq!(rig.store().void_token("never ours"), None);
+        rig.crash().await;
+    }
+    rig.advance(8 * 24 * 3600);
+    rig.store().issue_token(user(), None).await.unwrap();
+    rig.crash().await;
+    assert_eq!(rig.store().void_token(revoked.expose()), None);
+    assert_eq!(rig.store().void_token(expired.expose()), None);
+}
