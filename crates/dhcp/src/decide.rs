@@ -52,7 +52,8 @@ pub struct BootFile {
 pub struct Decision {
     /// The answer, or why there is none.
     pub reply: Result<Reply, Silence>,
-    /// What becomes of the lease table. A [`LeaseChange::Persist`] is durable before the answer leaves.
+    /// What becomes of the lease table. A [`LeaseChange::Persist`] is durable before the answer leaves, and a
+    /// [`LeaseChange::Probe`] has found nobody.
     pub change: Option<LeaseChange>,
 }
 
@@ -104,7 +105,7 @@ impl Silence {
 const OFFER_HOLD: Duration = Duration::from_secs(30);
 /// How long a declined address rests: long enough for a person to find what uses it, short enough that a
 /// faulty client does not cost the pool a day.
-const QUARANTINE: Duration = Duration::from_secs(3600);
+pub(crate) const QUARANTINE: Duration = Duration::from_secs(3600);
 /// Addresses that one client can have quarantined at a time; a broken or hostile one would empty the pool.
 const MAX_DECLINES_PER_CLIENT: usize = 3;
 /// Shortest lease: below it, clients spend their time renewing.
@@ -128,7 +129,8 @@ impl Leases {
             }
             _ => Err(PoolExhausted),
         };
-        let is_offered = |row: &&Lease| row.state == LeaseState::Offered && row.expires > now;
+        let is_offered =
+            |row: &&Lease| matches!(row.state, LeaseState::Probing | LeaseState::Offered) && row.expires > now;
         let goes_elsewhere = request.kind == MessageType::Request && request.is_for_another(subnet.server);
         Facts {
             named: named.map(|address| (address, self.claim(subnet, address, &client, now))),
@@ -196,15 +198,37 @@ fn offer(request: &Request, subnet: &Subnet, facts: &Facts, boot: Option<&BootFi
     let Ok(address) = facts.candidate else {
         return silent(Silence::PoolExhausted);
     };
-    let bound = facts
-        .row
-        .as_ref()
-        .is_some_and(|row| row.is_of(&facts.client) && row.state == LeaseState::Bound && row.expires > now);
-    // A client that boots asks again and again: its firmware, its loader, its kernel. What it has stays bound.
-    let held = || lease(request, facts, address, LeaseState::Offered, now, OFFER_HOLD);
-    let change = (!bound).then(|| LeaseChange::Remember(held()));
+    let held = |state| lease(request, facts, address, state, now, OFFER_HOLD);
+    let change = match candidate_of(request, subnet, facts, address, now) {
+        // A client that boots asks again and again: its firmware, its loader, its kernel. What it has stays bound.
+        Candidate::Bound => None,
+        Candidate::Known => Some(LeaseChange::Remember(held(LeaseState::Offered))),
+        Candidate::Unproven => Some(LeaseChange::Probe(held(LeaseState::Probing))),
+    };
     let reply = Reply::grant(ReplyKind::Offer, address, lease_duration(request, subnet), subnet, request, boot);
     Decision { reply: Ok(reply), change }
+}
+
+/// What is known of the address that a client would get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Candidate {
+    /// It is the client's now.
+    Bound,
+    /// It was the client's, or an operator says that it is; or nothing answered at it a moment ago.
+    Known,
+    /// The client never had it, and something may use it that was never given it (RFC 2131 §2.2).
+    Unproven,
+}
+
+fn candidate_of(request: &Request, subnet: &Subnet, facts: &Facts, address: Ipv4Addr, now: Timestamp) -> Candidate {
+    let own = facts.row.as_ref().filter(|row| row.is_of(&facts.client));
+    let reserved = subnet.reservation(request.mac).is_some_and(|reservation| reservation.address == address);
+    match own.map(|row| (row.state, row.expires > now)) {
+        Some((LeaseState::Bound, true)) => Candidate::Bound,
+        Some((LeaseState::Bound | LeaseState::Released, _) | (LeaseState::Offered, true)) => Candidate::Known,
+        _ if reserved || !subnet.probes() => Candidate::Known,
+        _ => Candidate::Unproven,
+    }
 }
 
 /// What a REQUEST is about (RFC 2131 §4.3.2).

@@ -84,6 +84,8 @@ impl Client {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LeaseState {
+    /// Held back for a client while the network is asked whether something uses it. Never stored.
+    Probing,
     /// Held back for a client that was offered it. Never stored.
     Offered,
     /// In use.
@@ -94,11 +96,20 @@ pub enum LeaseState {
     Declined,
 }
 
+impl LeaseState {
+    /// Whether the address is the client's to take or to keep.
+    fn is_held(self) -> bool {
+        matches!(self, Self::Probing | Self::Offered | Self::Bound)
+    }
+}
+
 /// What becomes of the lease table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LeaseChange {
     /// Of no consequence after a restart.
     Remember(Lease),
+    /// The answer leaves when nothing answers at the address.
+    Probe(Lease),
     /// Must be durable before the answer leaves.
     Persist(Lease),
 }
@@ -107,7 +118,7 @@ impl LeaseChange {
     /// The new row.
     pub fn lease(&self) -> &Lease {
         match self {
-            Self::Remember(lease) | Self::Persist(lease) => lease,
+            Self::Remember(lease) | Self::Probe(lease) | Self::Persist(lease) => lease,
         }
     }
 }
@@ -211,8 +222,12 @@ impl Leases {
         }
         let row = self.find(address).filter(|row| row.expires > now);
         match row {
-            Some(row) if row.is_of(client) && matches!(row.state, LeaseState::Offered | LeaseState::Bound) => {
-                if subnet.allots(address, client.mac) { Claim::Own } else { Claim::Taken }
+            Some(row) if row.is_of(client) && row.state.is_held() => {
+                if subnet.allots(address, client.mac) {
+                    Claim::Own
+                } else {
+                    Claim::Taken
+                }
             }
             Some(_) => Claim::Taken,
             None if subnet.allots(address, client.mac) => Claim::Free,
@@ -263,7 +278,7 @@ impl Leases {
         for row in rows {
             match row.state {
                 LeaseState::Bound => usage.bound += 1,
-                LeaseState::Offered => usage.offered += 1,
+                LeaseState::Probing | LeaseState::Offered => usage.offered += 1,
                 LeaseState::Declined => usage.declined += 1,
                 LeaseState::Released => {}
             }
@@ -297,7 +312,7 @@ impl Leases {
         expired.map(|(_, address)| *address).find(|address| subnet.allots(*address, mac))
     }
 
-    fn put(&mut self, lease: Lease) {
+    pub(crate) fn put(&mut self, lease: Lease) {
         self.fresh.passed_over.remove(&lease.address);
         if let Some(old) = self.by_address.get(&lease.address) {
             self.by_expiry.remove(&(old.expires, old.address));

@@ -10,7 +10,9 @@
 pub mod client;
 mod decide;
 mod destination;
+pub mod echo;
 mod encode;
+mod in_use;
 mod lease;
 mod option;
 mod packet;
@@ -21,6 +23,7 @@ pub mod v6;
 
 pub use decide::{Boot, BootFile, Decision, Facts, Silence, decide, decide_boot_server};
 pub use destination::{BOOT_SERVER_PORT, CLIENT_PORT, Destination, SERVER_PORT, destination};
+pub use in_use::{Found, Verdict};
 pub use lease::{Claim, Client, Lease, LeaseChange, LeaseState, Leases, PoolExhausted, PoolUsage};
 pub use option::Options;
 pub use packet::{Message, ParsePacketError};

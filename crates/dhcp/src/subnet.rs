@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
-use types::subnet::{Pool, ReservationSpec, SubnetSpec};
+use types::subnet::{Pool, ProbePolicy, ReservationSpec, SubnetSpec};
 use types::{MacAddr, Name};
 
 /// A network that we serve.
@@ -51,6 +51,16 @@ impl Subnet {
     /// The reservation of a card.
     pub fn reservation(&self, mac: MacAddr) -> Option<&ReservationSpec> {
         self.reserved_by_mac.get(&mac)
+    }
+
+    /// Whether an address is asked for before it is offered.
+    pub(crate) fn probes(&self) -> bool {
+        match self.spec.probe {
+            // Every address of the loopback answers.
+            ProbePolicy::OnLink => self.spec.cidr.contains(self.server) && !self.server.is_loopback(),
+            ProbePolicy::Always => true,
+            ProbePolicy::Never => false,
+        }
     }
 
     /// Whether `mac` may have `address` at all: it is reserved for it, or free to all in the pool.

@@ -177,7 +177,7 @@ impl World {
             LeaseState::Released | LeaseState::Declined => {
                 self.held.remove(&lease.address);
             }
-            LeaseState::Offered => {}
+            LeaseState::Probing | LeaseState::Offered => {}
         }
     }
 }

@@ -5,6 +5,8 @@
 
 use crate::network::{Network, NetworkError, ip};
 use std::io;
+use std::net::Ipv4Addr;
+use std::path::Path;
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -61,6 +63,27 @@ impl Host {
         let mut command = Command::new("nsenter");
         command.arg(format!("--net={}", self.namespace())).args(["--", program]);
         command
+    }
+
+    /// Lets dnsmasq give the addresses from `first` to `last` there and say nothing of what to boot, as at a site that
+    /// had a DHCP server before. It serves when this returns, and keeps its leases in `folder`.
+    pub async fn start_dnsmasq(&self, folder: &Path, first: Ipv4Addr, last: Ipv4Addr) -> io::Result<Child> {
+        let mut dnsmasq = self.command("dnsmasq");
+        dnsmasq.args(["--no-daemon", "--conf-file=/dev/null", "--log-facility=-", "--pid-file=", "--port=0"]);
+        dnsmasq.args(["--no-ping", "--bind-interfaces", "--dhcp-authoritative"]);
+        dnsmasq.arg(format!("--interface={CARD}")).arg(format!("--dhcp-range={first},{last},1h"));
+        dnsmasq.arg(format!("--dhcp-leasefile={}", folder.join("dnsmasq.leases").display()));
+        let mut dnsmasq = dnsmasq.stderr(Stdio::piped()).kill_on_drop(true).spawn()?;
+        let stderr = dnsmasq.stderr.take().ok_or_else(|| io::Error::other("dnsmasq has no standard error"))?;
+        let mut lines = BufReader::new(stderr).lines();
+        let mut said = Vec::new();
+        while !said.last().is_some_and(|line: &String| line.contains("sockets bound")) {
+            let line = lines.next_line().await?;
+            said.push(line.ok_or_else(|| io::Error::other(format!("dnsmasq ended: {said:?}")))?);
+        }
+        // It ends when it can no longer write its log.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Ok(dnsmasq)
     }
 
     /// Does `work` there, such as to open a socket, which then stays there.

@@ -74,10 +74,7 @@ pub(crate) async fn ip(arguments: &[&str]) -> Result<(), NetworkError> {
 /// Runs a call of `ip` with `arguments`.
 pub(crate) async fn run_ip(command: &mut Command, arguments: &[&str]) -> Result<(), NetworkError> {
     let line = || arguments.join(" ");
-    let output = command
-        .output()
-        .await
-        .map_err(|source| NetworkError::Run { arguments: line(), source })?;
+    let output = command.output().await.map_err(|source| NetworkError::Run { arguments: line(), source })?;
     if output.status.success() {
         return Ok(());
     }

@@ -1,6 +1,6 @@
 //! The leases of all subnets, in memory.
 
-use dhcp::{Boot, Decision, Lease, Leases, PoolUsage, Request, Subnet, decide};
+use dhcp::{Boot, Decision, Found, Lease, Leases, PoolUsage, Request, Subnet, Verdict, decide};
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -48,6 +48,18 @@ impl LeaseBook {
             leases.apply(change);
         }
         conclude(decision)
+    }
+
+    /// Settles what becomes of `address`, at which `found` was found for the card `mac`.
+    pub(crate) fn settle(
+        &self,
+        address: Ipv4Addr,
+        mac: MacAddr,
+        found: Found,
+        (subnet, subnets): (&Subnet, &[Subnet]),
+        now: Timestamp,
+    ) -> Verdict {
+        self.lock().of(subnet, subnets).settle(subnet, address, mac, found, now)
     }
 
     /// How the pool of `subnet` is used.

@@ -4,8 +4,8 @@ use crate::Inner;
 use crate::book::place_of_subnet;
 use crate::event::{self, DhcpEvent};
 use dhcp::{
-    Boot, BootFile, Decision, Destination, LeaseChange, MessageType, Reply, Request, Silence, Subnet, VendorClass,
-    decide_boot_server, destination,
+    Boot, BootFile, Decision, Destination, Found, LeaseChange, MessageType, Reply, Request, Silence, Subnet,
+    VendorClass, Verdict, decide_boot_server, destination,
 };
 use lifecycle::{BootDecision, BootFacts, BootOffer, BootTarget, Client, ClientArch, Program, boot_offer, decide_boot};
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -14,11 +14,26 @@ use types::event::NewEvent;
 use types::{MachineId, Timestamp};
 
 /// A message that was heard on one of our networks.
+#[derive(Clone)]
 pub(crate) struct Heard {
     pub(crate) request: Request,
     pub(crate) source: SocketAddrV4,
     subnets: Arc<[Subnet]>,
     subnet: usize,
+}
+
+/// What is to be done beside the answer, or before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Nothing,
+    TellExhausted,
+    Probe(Ipv4Addr),
+}
+
+impl Next {
+    fn of(silence: Option<Silence>) -> Self {
+        if silence == Some(Silence::PoolExhausted) { Self::TellExhausted } else { Self::Nothing }
+    }
 }
 
 /// An answer's bytes, and where they go.
@@ -81,26 +96,70 @@ impl Inner {
         let conclude = |decision: Decision| {
             let letter = letter(heard, decision.reply.as_ref().ok());
             let event = self.event(heard, facts, &boot_decision, &decision, now);
-            let inner = Arc::clone(self);
-            let afterwards = move || {
-                send(letter);
-                event.into_iter().for_each(|event| inner.backend.record(event));
-            };
             match (decision.change, place) {
                 (Some(LeaseChange::Persist(lease)), Some(place)) => {
+                    let inner = Arc::clone(self);
+                    let afterwards = move || inner.conclude(send, letter, event);
                     place.fill(lease, Box::new(afterwards));
                     None
                 }
-                _ => Some((afterwards, decision.reply.err())),
+                (Some(LeaseChange::Probe(lease)), _) => Some((send, letter, event, Next::Probe(lease.address))),
+                _ => Some((send, letter, event, Next::of(decision.reply.err()))),
             }
         };
         let at_once = self.book.decide(request, subnet, &heard.subnets, &boot, now, conclude);
-        if let Some((afterwards, silence)) = at_once {
-            afterwards();
-            if silence == Some(Silence::PoolExhausted) {
-                self.tell_exhausted(heard, facts, now);
-            }
+        let Some((send, letter, event, next)) = at_once else { return };
+        if let Next::Probe(address) = next {
+            return self.answer_when_silent(address, heard, facts, (send, letter, event));
         }
+        self.conclude(send, letter, event);
+        if next == Next::TellExhausted {
+            self.tell_exhausted(heard, facts, now);
+        }
+    }
+
+    fn conclude(&self, send: impl FnOnce(Option<Letter>), letter: Option<Letter>, event: Option<NewEvent>) {
+        send(letter);
+        event.into_iter().for_each(|event| self.backend.record(event));
+    }
+
+    /// Answers when nothing answers at `address`; else the message is decided on again, without that address.
+    fn answer_when_silent<S>(
+        self: &Arc<Self>,
+        address: Ipv4Addr,
+        heard: &Heard,
+        facts: &BootFacts,
+        (send, letter, event): (S, Option<Letter>, Option<NewEvent>),
+    ) where
+        S: FnOnce(Option<Letter>) + Send + 'static,
+    {
+        let (inner, heard, facts) = (Arc::clone(self), heard.clone(), facts.clone());
+        let settle = move |found| match inner.settle(address, &heard, found) {
+            Verdict::Offer | Verdict::Disbelieve => inner.conclude(send, letter, event),
+            Verdict::Quarantine => inner.answer(&heard, &facts, send),
+        };
+        match self.prober.get() {
+            Some(prober) => prober.ask(address, Box::new(settle)),
+            None => settle(Found::Nobody),
+        }
+    }
+
+    /// Settles what becomes of an address, and tells the operator if something is there.
+    fn settle(&self, address: Ipv4Addr, heard: &Heard, found: Found) -> Verdict {
+        let (subnet, mac, now) = (heard.subnet(), heard.request.mac, self.config.clock.now());
+        let verdict = self.book.settle(address, mac, found, (subnet, &heard.subnets), now);
+        let Found::Somebody(card) = found else { return verdict };
+        let what = match verdict {
+            Verdict::Offer => return verdict,
+            Verdict::Quarantine => "it rests for an hour",
+            Verdict::Disbelieve => "it is offered all the same, as half of the pool is said to be in use",
+        };
+        let name = &subnet.name;
+        let by = card.map_or_else(|| "something".to_owned(), |card| card.to_string());
+        tracing::warn!(subnet = %name, %address, "Address {address} of subnet {name} is used by {by}: {what}");
+        let believed = verdict == Verdict::Quarantine;
+        self.backend.record(event::address_in_use(now, name, address, card, believed));
+        verdict
     }
 
     /// What firmware is answered that asks the boot server's port. Nothing of it is kept.

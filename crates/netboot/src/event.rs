@@ -2,7 +2,7 @@
 
 use dhcp::v6;
 use serde_json::{Value, json};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use types::event::{NewEvent, kind};
 use types::{MacAddr, MachineId, Timestamp};
 
@@ -48,6 +48,18 @@ pub(crate) fn pool_exhausted(
 ) -> NewEvent {
     let data = json!({"subnet": subnet, "mac": mac, "refused": refused, "pool": usage});
     new(at, kind::DHCP_POOL_EXHAUSTED, "dhcp", machine, data)
+}
+
+/// Something answers at an address that nobody was given.
+pub(crate) fn address_in_use(
+    at: Timestamp,
+    subnet: &types::Name,
+    address: Ipv4Addr,
+    card: Option<MacAddr>,
+    believed: bool,
+) -> NewEvent {
+    let data = json!({"subnet": subnet, "address": address, "card": card, "believed": believed});
+    new(at, kind::DHCP_ADDRESS_IN_USE, "dhcp", None, data)
 }
 
 /// A DHCPv6 message and what it was answered with.

@@ -19,6 +19,7 @@ mod files;
 mod http_routes;
 mod ipv6;
 mod namespace;
+mod prober;
 mod router;
 mod tftp_server;
 
@@ -29,13 +30,14 @@ pub use dhcp_server::{DhcpListener, ListenDhcp};
 pub use dhcp6_server::{Dhcp6Listener, ListenDhcp6};
 pub use files::{BootFiles, FolderError};
 pub use http_routes::OPEN;
+pub use prober::ProbeSocket;
 pub use ranged::FileSource;
 pub use router::SolicitationListener;
 pub use tftp_server::TftpListener;
 
 use dhcp_server::Port;
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -53,6 +55,8 @@ struct Inner {
     /// Where the backend has an IPv6 side.
     ipv6: Option<ipv6::Ipv6>,
     exhaustion: exhaustion::Exhaustion,
+    /// Where addresses are asked for before they are offered.
+    prober: OnceLock<prober::Prober>,
 }
 
 impl Netboot {
@@ -64,7 +68,8 @@ impl Netboot {
         let book = LeaseBook::load(&backend.subnets(), backend.load_leases().await?);
         let committer = committer::Committer::start(Arc::clone(&backend));
         let ipv6 = ipv6::Ipv6::start(&backend).await?;
-        Ok(Self { inner: Arc::new(Inner { backend, config, book, committer, ipv6, exhaustion: Default::default() }) })
+        let (exhaustion, prober) = Default::default();
+        Ok(Self { inner: Arc::new(Inner { backend, config, book, committer, ipv6, exhaustion, prober }) })
     }
 
     /// The leases as they are now.
@@ -87,6 +92,20 @@ impl Netboot {
     /// When the socket fails for good.
     pub async fn serve_boot_server(&self, listener: DhcpListener, stop: CancellationToken) -> std::io::Result<()> {
         dhcp_server::serve(Arc::clone(&self.inner), listener, Port::BootServer, stop).await
+    }
+
+    /// Asks the network for addresses before they are offered for the first time, until `stop`. Without it they are
+    /// offered unasked.
+    ///
+    /// # Errors
+    /// When the socket fails for good.
+    pub async fn serve_probes(&self, socket: ProbeSocket, stop: CancellationToken) -> std::io::Result<()> {
+        let (prober, questions) = prober::Prober::new();
+        // A second one would ask the same.
+        if self.inner.prober.set(prober).is_err() {
+            return Ok(());
+        }
+        prober::serve(socket, questions, stop).await
     }
 
     /// What a DHCP message is answered with that came from `source` to our `address`, once it is durable; for whoever

@@ -6,7 +6,9 @@ use crate::first_start::first_token;
 use crate::http::{self, Patience};
 use crate::open_files;
 use crate::site::SiteError;
-use netboot::{BackendError, Dhcp6Listener, DhcpListener, ListenDhcp, ListenDhcp6, SolicitationListener, TftpListener};
+use netboot::{
+    BackendError, Dhcp6Listener, DhcpListener, ListenDhcp, ListenDhcp6, ProbeSocket, SolicitationListener, TftpListener,
+};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,7 +18,7 @@ use store::{KeyError, OpenError, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 use types::{Secret, chain};
 use workflow::ports::{Catalogue, RunStore};
 
@@ -103,6 +105,15 @@ impl Server {
             let listener = DhcpListener::bind(&listen).map_err(listening("DHCP", &dhcp.interface))?;
             let (netboot, stop) = (netboot.clone(), stop.clone());
             tasks.spawn(async move { netboot.serve_dhcp(listener, stop).await });
+        }
+        if config.dhcp.is_some() {
+            match ProbeSocket::open() {
+                Ok(socket) => {
+                    let (netboot, stop) = (netboot.clone(), stop.clone());
+                    tasks.spawn(async move { netboot.serve_probes(socket, stop).await });
+                }
+                Err(error) => warn!(%error, "Addresses are offered without asking for them: there is no ICMP socket"),
+            }
         }
         // PXE has no other port for it, so that there is none to be told either.
         if let Some(dhcp) = config.dhcp.as_ref().filter(|dhcp| dhcp.port == dhcp::SERVER_PORT) {

@@ -50,6 +50,8 @@ pub mod kind {
     pub const BOOT_DHCP: &str = "boot.dhcp";
     /// A subnet has no address left. Data: subnet, mac, refused, pool.
     pub const DHCP_POOL_EXHAUSTED: &str = "dhcp.pool_exhausted";
+    /// Something answers at an address that nobody was given. Data: subnet, address, card, believed.
+    pub const DHCP_ADDRESS_IN_USE: &str = "dhcp.address_in_use";
     /// A file was sent over TFTP. Data: path, bytes, outcome.
     pub const BOOT_TFTP: &str = "boot.tftp";
     /// A file was asked for over HTTP. Data: path, status, bytes.

@@ -50,6 +50,9 @@ pub struct SubnetSpec {
     /// What a client's lease is kept under.
     #[serde(default)]
     pub identify_by: ClientIdentity,
+    /// Where an address is asked for before it is first offered to a client.
+    #[serde(default)]
+    pub probe: ProbePolicy,
     /// Time servers (option 42).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>)]
@@ -104,6 +107,7 @@ impl SubnetSpec {
             rebind_after: None,
             dhcp: DhcpRole::default(),
             identify_by: ClientIdentity::default(),
+            probe: ProbePolicy::default(),
             ntp: Vec::new(),
             mtu: None,
             search: Vec::new(),
@@ -163,6 +167,19 @@ pub enum ClientIdentity {
     Mac,
     /// Its client identifier (option 61), where it sends one.
     ClientId,
+}
+
+/// Where an address is asked for by an echo request before it is first offered to a client (RFC 2131 §2.2).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProbePolicy {
+    /// In a network in which the server itself has an address.
+    #[default]
+    OnLink,
+    /// Also in networks behind relays.
+    Always,
+    /// Nowhere.
+    Never,
 }
 
 /// A route that clients are told.
