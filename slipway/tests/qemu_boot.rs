@@ -6,12 +6,14 @@ mod qemu;
 
 use client::{Client, EventQuery, EventStream};
 use lab::demo::ServerProcess;
+use lab::host::{CARD, Host};
 use lab::network::Network;
 use lab::power::{BootPlan, BootSource};
 use lab::qemu::{FirmwareFiles, MachineSpec, NetworkBoot, QemuMachine};
 use qemu::{built, in_own_network};
 use serde_json::{Value, json};
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 use types::event::Event;
@@ -27,6 +29,7 @@ const MAC: &str = "52:54:00:77:00:01";
 struct Scene {
     client: Client,
     machine: QemuMachine,
+    network: Network,
     events: EventStream,
     _server: ServerProcess,
 }
@@ -67,7 +70,7 @@ impl Scene {
             directory: folder.join("m1"),
         };
         let events = client.follow(EventQuery { after: Some(0), ..EventQuery::default() });
-        Self { client, machine: QemuMachine::with_firmware(spec, firmware), events, _server: server }
+        Self { client, machine: QemuMachine::with_firmware(spec, firmware), network, events, _server: server }
     }
 
     async fn declare(&self, subnet: Value) {
@@ -166,6 +169,35 @@ fn firmware_with_secure_boot_refuses_ipxe_and_boots_what_is_signed() {
         let machine = scene.client.find::<types::machine::MachineSpec>("m-525400770001").await.unwrap();
         let machine = serde_json::to_value(&machine).unwrap();
         assert_eq!(machine["status"]["inventory"]["board"]["secure_boot"], true, "{machine:#}");
+    });
+}
+
+#[test]
+fn uefi_has_its_address_from_dnsmasq_and_boots_what_we_say_beside_it() {
+    in_own_network("uefi_has_its_address_from_dnsmasq_and_boots_what_we_say_beside_it", async |folder| {
+        let config = json!({"dhcp": dhcp(), "tftp": "10.77.0.1:69"});
+        let mut scene = Scene::set_up(&folder, NetworkBoot::Pxe, FirmwareFiles::default(), config).await;
+        scene
+            .declare(json!({
+                "kind": "Subnet", "name": "rack", "cidr": "10.77.0.0/24", "unknown": "discover", "dhcp": "proxy",
+            }))
+            .await;
+        let other = Host::plug_in(&scene.network, "cable2", "52:54:00:77:00:02").await.unwrap();
+        other.ip(&["address", "add", "10.77.0.2/24", "dev", CARD]).await.unwrap();
+        let [first, last] = [[10, 77, 0, 50], [10, 77, 0, 59]].map(Ipv4Addr::from);
+        let _dnsmasq = other.start_dnsmasq(&folder, first, last).await.unwrap();
+        scene.machine.start(&from_network()).await.unwrap();
+        let events = scene.until_registered().await;
+        let answers: Vec<_> = events.iter().filter(|event| event.kind == "boot.dhcp").collect();
+        assert!(answers.iter().all(|event| event.data["address"].is_null()), "{answers:#?}");
+        let files: Vec<_> = answers.iter().map(|event| event.data["filename"].as_str().unwrap_or_default()).collect();
+        assert_eq!(files.first(), Some(&"snponly.efi"), "{files:?}");
+        assert!(files.last().unwrap().ends_with("/script.ipxe"), "{files:?}");
+        assert!(fetched(&events, "boot.tftp").contains(&"snponly.efi"));
+        let downloads = events.iter().filter(|event| event.kind == "boot.http").map(|event| &event.data["peer"]);
+        for peer in downloads.map(|peer| peer.as_str().unwrap().parse::<Ipv4Addr>().unwrap()) {
+            assert!((first..=last).contains(&peer), "{peer}");
+        }
     });
 }
 
