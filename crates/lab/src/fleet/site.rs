@@ -39,6 +39,8 @@ impl Site<'_> {
             "name": "fleet",
             "cidr": "127.0.0.0/8",
             "pool": {"first": "127.64.0.1", "last": "127.66.255.254"},
+            // Every address of the loopback network answers a ping.
+            "probe": "never",
             "unknown": "discover",
             "discovery_workflow": "default",
             "params": {
