@@ -81,6 +81,7 @@ pub(crate) enum Port {
 struct Server {
     inner: Arc<Inner>,
     socket: UdpSocket,
+    ear: Arc<Ear>,
     address: Ipv4Addr,
     port: Port,
     runtime: Handle,
@@ -99,13 +100,13 @@ pub(crate) async fn serve(
     let DhcpListener { socket, address } = listener;
     let ear = Arc::new(Ear::new(&socket)?);
     let (runtime, tasks) = (Handle::current(), TaskTracker::new());
-    let server = Arc::new(Server { inner, socket, address, port, runtime, places, tasks });
+    let server = Arc::new(Server { inner, socket, ear, address, port, runtime, places, tasks });
     let (ended, mut end) = oneshot::channel();
     // However this ends, also by being dropped, the thread is told.
-    let deaf = StopOnDrop(Arc::clone(&ear));
+    let deaf = StopOnDrop(Arc::clone(&server.ear));
     let on_thread = Arc::clone(&server);
     std::thread::Builder::new().name("dhcp".to_owned()).spawn(move || {
-        let heard = ear.listen(&on_thread.socket, |datagram, source| on_thread.take(datagram, source));
+        let heard = on_thread.ear.listen(&on_thread.socket, |datagram, source| on_thread.take(datagram, source));
         // Nobody waits for it any more when the runtime has been dropped.
         ended.send(heard).ok();
     })?;
@@ -118,6 +119,7 @@ pub(crate) async fn serve(
     };
     server.tasks.close();
     server.tasks.wait().await;
+    server.ear.send_rest(&server.socket);
     heard.map_err(io::Error::other)?
 }
 
@@ -177,14 +179,14 @@ impl Server {
         match self.port {
             Port::BootServer => {
                 if let Some((bytes, to)) = self.inner.answer_boot_server(heard, facts) {
-                    self.send(&bytes, to);
+                    self.send(bytes, to);
                 }
             }
             Port::Server => {
                 let (server, unsent) = (Arc::clone(self), self.tasks.token());
                 self.inner.answer(heard, facts, move |letter| {
                     if let Some((bytes, to)) = letter {
-                        server.send(&bytes, to);
+                        server.send(bytes, to);
                     }
                     drop(unsent);
                 });
@@ -192,17 +194,14 @@ impl Server {
         }
     }
 
-    /// Sends without waiting: a datagram for which there is no room is as good as lost on the way, and the client
-    /// repeats its question.
-    fn send(&self, bytes: &[u8], to: Destination) {
+    /// Sends without waiting.
+    fn send(&self, bytes: Vec<u8>, to: Destination) {
         let address = match to {
             Destination::Unicast(address) => address,
             // RFC 2131 §4.1 allows the broadcast where a frame to a card without an address cannot be sent.
             Destination::Hardware { address, .. } => SocketAddrV4::new(Ipv4Addr::BROADCAST, address.port()),
             Destination::Broadcast(port) => SocketAddrV4::new(Ipv4Addr::BROADCAST, port),
         };
-        if let Err(error) = self.socket.send_to(bytes, address) {
-            tracing::info!(peer = %address, error = &error as &dyn std::error::Error, "A DHCP answer to {address} was not sent");
-        }
+        self.ear.send(bytes, address);
     }
 }
