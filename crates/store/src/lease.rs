@@ -1,10 +1,9 @@
 //! DHCP leases: one row per address, as the server's working copy has it.
 
-use crate::column::{from_word, nanos, parse, timestamp, to_json};
-use crate::sql::{query, query_as, query_scalar};
+use crate::column::{from_word, nanos, parse, timestamp, word};
+use crate::sql::{Value, execute_each, query_as, query_scalar};
 use crate::{Store, StoreError};
 use dhcp::Lease;
-use serde::Serialize;
 use std::net::IpAddr;
 use types::MachineId;
 use types::dhcp_option::HexBytes;
@@ -24,19 +23,17 @@ impl Store {
     /// Keeps leases in place of what their addresses had, all or none; of two for one address the later counts.
     /// Durable when it returns.
     pub async fn commit_leases(&self, leases: &[Lease]) -> Result<(), StoreError> {
-        // One statement for all of them: a thousand leases cost one trip to the database's thread.
-        let rows = to_json(&leases.iter().map(row).collect::<Vec<_>>());
+        let rows: Vec<_> = leases.iter().map(row).collect();
         self.write(move |tx| {
-            query(
+            execute_each(
                 "INSERT INTO dhcp_leases (address, mac, client_id, state, since, expires, hostname)
-                     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
-                     FROM json_each(?1) WHERE true
-                     ON CONFLICT (address) DO UPDATE SET mac = excluded.mac, client_id = excluded.client_id,
-                         state = excluded.state, since = excluded.since, expires = excluded.expires,
-                         hostname = excluded.hostname",
-            )
-            .bind(rows)
-            .execute(&mut tx.connection)?;
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                 ON CONFLICT (address) DO UPDATE SET mac = excluded.mac, client_id = excluded.client_id,
+                     state = excluded.state, since = excluded.since, expires = excluded.expires,
+                     hostname = excluded.hostname",
+                rows,
+                &mut tx.connection,
+            )?;
             Ok(())
         })
         .await
@@ -57,9 +54,18 @@ impl Store {
 }
 
 /// A lease's columns in their order.
-fn row(lease: &Lease) -> impl Serialize {
+fn row(lease: &Lease) -> [Value; 7] {
     let Lease { address, mac, client_id, state, since, expires, hostname } = lease;
-    (address, mac, client_id.clone().map(HexBytes), state, nanos(*since), nanos(*expires), hostname)
+    let client_id = client_id.clone().map(|bytes| String::from(HexBytes(bytes)));
+    [
+        address.to_string().into(),
+        mac.to_string().into(),
+        client_id.into(),
+        word(state).into(),
+        nanos(*since).into(),
+        nanos(*expires).into(),
+        hostname.clone().into(),
+    ]
 }
 
 fn read((address, mac, client_id, state, since, expires, hostname): Row) -> Result<Lease, StoreError> {

@@ -12,10 +12,11 @@ mod row;
 
 pub(crate) use connection::{Connection, Executor};
 pub(crate) use migrate::{Migration, NotMigrated, migrate};
-pub(crate) use query::{QueryBuilder, query, query_as, query_scalar};
+pub(crate) use query::{QueryBuilder, execute_each, query, query_as, query_scalar};
 pub(crate) use readers::Readers;
 pub(crate) use row::{Row, is_about_a_value};
 pub(crate) use rusqlite::Error;
+pub(crate) use rusqlite::types::Value;
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 

@@ -15,6 +15,14 @@ pub(crate) fn query(sql: impl Into<Cow<'static, str>>) -> Query<Named> {
     Query { sql: sql.into(), values: Vec::new(), shape: PhantomData }
 }
 
+/// Executes a statement once for each row of values.
+pub(crate) fn execute_each<const N: usize>(sql: &str, rows: Vec<[Value; N]>, executor: impl Executor) -> Result<()> {
+    executor.with(|connection| {
+        let mut statement = connection.prepare_cached(sql)?;
+        rows.into_iter().try_for_each(|row| statement.execute(params_from_iter(row)).map(drop))
+    })
+}
+
 /// A statement whose rows are tuples.
 pub(crate) fn query_as<T: FromRow>(sql: &'static str) -> Query<Tuple<T>> {
     Query { sql: sql.into(), values: Vec::new(), shape: PhantomData }
