@@ -28,6 +28,10 @@ pub(crate) async fn look(catalogue: &StepCatalogue, cx: &mut StepCx<'_>) -> Step
     if let Some(name) = &machine.spec.bmc {
         return catalogue.verify(&machine, name, uuid).await;
     }
+    if catalogue.store.is_uuid_ambiguous(uuid).await.or_problem("looking for the machine's twins")? {
+        // Its BMC may be another machine's.
+        return Ok(needs_operator(&machine, &format!("system UUID {uuid} is not this machine's alone")));
+    }
     match catalogue.find_managing(uuid).await? {
         Some(name) => {
             let set = catalogue.store.set_machine_bmc(cx.lease(), cx.run().machine, name.clone()).await;

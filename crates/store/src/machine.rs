@@ -49,6 +49,14 @@ impl Store {
         self.machine_of(id).await
     }
 
+    /// Whether the UUID does not say which machine it is: several have it, or many boards leave the factory with it.
+    pub async fn is_uuid_ambiguous(&self, uuid: Uuid) -> Result<bool, StoreError> {
+        let count: Option<i64> = query_scalar("SELECT count(*) FROM machine_uuids WHERE uuid = ?1")
+            .bind(uuid.to_string())
+            .fetch_optional(self.reader())?;
+        Ok(MEANINGLESS.contains(&uuid) || count.unwrap_or(0) > 1)
+    }
+
     async fn machine_of(&self, id: Option<MachineId>) -> Result<Option<Machine>, StoreError> {
         let Some(id) = id else { return Ok(None) };
         let row = find_row(self.reader(), Kind::Machine, &ObjectId::from(id).into())?;

@@ -24,6 +24,11 @@ const MOST: usize = 4096;
 pub(crate) enum Subject {
     Machine(MachineId),
     Card(MacAddr),
+    /// A machine's, by one that booted with a card of its own.
+    Twin {
+        machine: MachineId,
+        mac: MacAddr,
+    },
 }
 
 impl Subject {
@@ -56,6 +61,10 @@ impl Refusals {
         let mut data = json!({ "reason": reason, "peer": peer, "more": more });
         let machine = match subject {
             Subject::Machine(machine) => Some(machine),
+            Subject::Twin { machine, mac } => {
+                data["mac"] = json!(mac);
+                Some(machine)
+            }
             Subject::Card(mac) => {
                 data["mac"] = json!(mac);
                 None

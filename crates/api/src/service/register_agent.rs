@@ -12,6 +12,7 @@ use std::net::IpAddr;
 use store::{Grant, Machine, NewMachine, RunFilter};
 use types::agent::{Registered, Registration};
 use types::event::NewEvent;
+use types::inventory::Inventory;
 use types::{MacAddr, MachineId, Name, chain};
 use wire::StartRun;
 
@@ -47,8 +48,8 @@ pub(crate) async fn register(
         refuse(REPLAYED);
         return Err(ApiError::Forbidden { reason: REPLAYED });
     }
-    if let Some(reason) = find_other_agent(app, &caller, &registration).await? {
-        refuse(reason);
+    if let Some(Other { machine, reason }) = find_other(app, &caller, &macs, &registration).await? {
+        refusals.record(app, Subject::Twin { machine, mac: registrant.mac }, reason, Some(peer));
         return Err(ApiError::IdentityInUse);
     }
     if !app.store.tie_registration(token, boot_id).await? {
@@ -67,23 +68,34 @@ pub(crate) async fn register(
     Ok(Registered { machine: id, name: machine.name, token })
 }
 
-/// Why the one who calls cannot be the machine that it says it is: another agent is at work as that machine. Of two
-/// with one identity the one at work stays, whatever it is at.
-async fn find_other_agent(
+/// The machine that the one who calls is not, although it says so.
+struct Other {
+    machine: MachineId,
+    reason: &'static str,
+}
+
+/// Why the one who calls cannot be the machine that it says it is: another agent is at work as that machine, or it is
+/// a copy of it. Of two with one identity the one at work stays, whatever it is at.
+async fn find_other(
     app: &App,
     caller: &Caller<'_>,
+    macs: &[MacAddr],
     registration: &Registration,
-) -> ApiResult<Option<&'static str>> {
+) -> ApiResult<Option<Other>> {
     let (boot_id, uuid) = (registration.boot_id, registration.inventory.system.uuid);
-    let by_card = app.store.machine_by_mac(caller.registrant.mac).await?;
-    let known = match (by_card, uuid) {
-        (Some(machine), _) => Some(machine),
+    let by_card = machine_by_cards(app, caller.registrant.mac, macs).await?;
+    let by_uuid = match (&by_card, uuid) {
         (None, Some(uuid)) => app.store.machine_by_uuid(uuid).await?,
-        (None, None) => None,
+        (Some(_), _) | (None, None) => None,
     };
-    let Some(machine) = known else { return Ok(None) };
+    let is_copy = by_uuid.as_ref().is_some_and(|machine| is_another(machine, &registration.inventory));
+    let Some(machine) = by_card.or(by_uuid) else { return Ok(None) };
+    let other = |reason| Ok(Some(Other { machine: machine.id.into(), reason }));
+    if is_copy {
+        return other("a machine with another serial number has this machine's SMBIOS UUID");
+    }
     if app.store.is_heard_elsewhere(machine.id.into(), boot_id, caller.token) {
-        return Ok(Some("another agent is at work with this machine's identity"));
+        return other("another agent is at work with this machine's identity");
     }
     // A boot whose registration was cut short finds an earlier one's, from before its token was made.
     let issued = app.store.token_issued(caller.token);
@@ -92,7 +104,28 @@ async fn find_other_agent(
             .status
             .agent
             .is_some_and(|agent| agent.boot_id != boot_id && issued.is_some_and(|at| agent.since > at));
-    Ok(is_an_earlier_boot.then_some("its boot is over: another has registered since"))
+    if is_an_earlier_boot { other("its boot is over: another has registered since") } else { Ok(None) }
+}
+
+/// The machine that one of the cards belongs to, the one that it booted from first.
+async fn machine_by_cards(app: &App, boot: MacAddr, macs: &[MacAddr]) -> ApiResult<Option<Machine>> {
+    for mac in std::iter::once(&boot).chain(macs) {
+        if let Some(machine) = app.store.machine_by_mac(*mac).await? {
+            return Ok(Some(machine));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether serial numbers say that what has come up is not the machine, though the UUIDs are the same. A machine
+/// whose network cards were replaced keeps its serial number.
+fn is_another(machine: &Machine, found: &Inventory) -> bool {
+    let differ = |one: &Option<String>, other: &Option<String>| match (one, other) {
+        (Some(one), Some(other)) => !one.trim().eq_ignore_ascii_case(other.trim()),
+        _ => false,
+    };
+    let Some(known) = &machine.status.inventory else { return false };
+    differ(&known.system.serial, &found.system.serial)
 }
 
 /// The name of a machine that nobody has named: the card that it booted from.

@@ -4,7 +4,7 @@ use crate::rig::{Rig, mac, refusal, registration};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use store::{EventFilter, Grant};
-use types::agent::Registered;
+use types::agent::{Registered, Registration};
 use types::{Secret, TaskId};
 use uuid::Uuid;
 
@@ -131,4 +131,66 @@ async fn installed_system_with_a_void_token_is_told_to_stop() {
     let call = call.json(&json!({"boot_id": boot(7), "hostname": "m1"}));
     assert_eq!(refusal(call).await, (410, "gone".to_owned()));
     assert_eq!(reasons(&rig).await, ["its run is over"]);
+}
+
+#[tokio::test]
+async fn void_call_home_token_is_known_again_after_a_restart() {
+    let mut rig = Rig::start().await;
+    let run = rig.run().await;
+    let token = rig.token_for(Grant::CallHome { machine: run.machine, run: run.id }).await;
+    rig.app.store.revoke_tokens(run.machine, |_| true).await.unwrap();
+    rig.restart().await;
+    let call = rig.bare(Method::POST, "/agent/v1/call-home").bearer_auth(token.expose());
+    let call = call.json(&json!({"boot_id": boot(7), "hostname": "m1"}));
+    assert_eq!(refusal(call).await, (410, "gone".to_owned()));
+    assert_eq!(reasons(&rig).await, ["its run is over"]);
+}
+
+/// What the machine of the card `number` says, with an SMBIOS UUID and a serial number.
+fn with_uuid(number: u8, uuid: u128, serial: &str) -> Registration {
+    let mut registration = registration(number, boot(u128::from(number)));
+    registration.inventory.system.uuid = Some(Uuid::from_u128(uuid));
+    registration.inventory.system.serial = Some(serial.to_owned());
+    registration
+}
+
+async fn register_as(rig: &Rig, number: u8, registration: &Registration) -> reqwest::Response {
+    let token = token(rig, number).await;
+    let call = rig.bare(Method::POST, "/agent/v1/register").bearer_auth(token.expose());
+    call.json(registration).send().await.unwrap()
+}
+
+#[tokio::test]
+async fn machine_with_anothers_uuid_is_not_taken_for_it() {
+    let rig = Rig::start().await;
+    let first: Registered = register_as(&rig, 1, &with_uuid(1, 7, "S-1")).await.json().await.unwrap();
+    // The first is silent: switched off, or in its own system.
+    assert_eq!(register_as(&rig, 2, &with_uuid(2, 7, "S-2")).await.status(), 409);
+    let told = refusals(&rig).await;
+    assert_eq!((told.len(), told[0].0, &told[0].1["mac"]), (1, true, &json!(mac(2))));
+    assert_eq!(told[0].1["reason"], "a machine with another serial number has this machine's SMBIOS UUID");
+    let machine = rig.app.store.machine_by_mac(mac(1)).await.unwrap().unwrap();
+    assert_eq!(types::MachineId::from(machine.id), first.machine);
+    assert_eq!(machine.status.agent.unwrap().boot_id, boot(1));
+    assert!(rig.app.store.machine_by_mac(mac(2)).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn machine_that_an_operator_declares_by_its_card_is_kept_apart_from_the_one_with_its_uuid() {
+    let rig = Rig::start().await;
+    let first: Registered = register_as(&rig, 1, &with_uuid(1, 7, "S-1")).await.json().await.unwrap();
+    rig.apply("kind: Machine\nname: m2\nmacs: ['52:54:00:00:00:02']\n").await;
+    let second: Registered = register_as(&rig, 2, &with_uuid(2, 7, "S-2")).await.json().await.unwrap();
+    assert_ne!(first.machine, second.machine);
+    assert!(rig.app.store.is_uuid_ambiguous(Uuid::from_u128(7)).await.unwrap());
+    assert!(!rig.app.store.is_uuid_ambiguous(Uuid::from_u128(8)).await.unwrap());
+}
+
+#[tokio::test]
+async fn machine_whose_card_was_replaced_is_the_machine_that_it_was() {
+    let rig = Rig::start().await;
+    let before: Registered = register_as(&rig, 1, &with_uuid(1, 7, "S-1")).await.json().await.unwrap();
+    let now: Registered = register_as(&rig, 2, &with_uuid(2, 7, "S-1 ")).await.json().await.unwrap();
+    assert_eq!(before.machine, now.machine);
+    assert!(reasons(&rig).await.is_empty());
 }

@@ -7,6 +7,7 @@ use client::{Client, ClientError};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use store::{EncryptionKey, Grant, Store, StoreOptions};
 use tempfile::TempDir;
@@ -39,45 +40,41 @@ impl Clock for WallClock {
     }
 }
 
+const DATABASE: &str = "slipway.db";
+
 pub(crate) struct Rig {
     pub(crate) app: App,
     pub(crate) base: Url,
     pub(crate) client: Client,
     pub(crate) token: Secret,
     pub(crate) http: reqwest::Client,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Rig {
     pub(crate) async fn start() -> Self {
         rustls::crypto::ring::default_provider().install_default().ok();
         let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(WallClock);
-        let key = EncryptionKey::from_bytes([7; 32]);
-        let options = StoreOptions { path: folder.path().join("slipway.db"), key, clock: clock.clone() };
-        let store = Store::open(options).await.unwrap();
-        let app = App {
-            store,
-            images: Arc::new(ImageFolder::open(folder.path().join("images")).unwrap()),
-            image_limit_bytes: 1 << 20,
-            check_step: Arc::new(|step: &StepSpec| match STEPS.contains(&step.uses.as_str()) {
-                true => Ok(()),
-                false => Err(format!("there is no step {:?}", step.uses)),
-            }),
-            machine_url: "http://10.77.0.1:8080".parse().unwrap(),
-            clock,
-            shutdown: CancellationToken::new(),
-            secure_cookies: false,
-        };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base: Url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
-        let service = api::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
-        tokio::spawn(async move { axum::serve(listener, service).await });
+        let (app, base) = serve(folder.path()).await;
         let token = app.store.issue_token(Grant::User { name: "admin".parse().unwrap() }, None).await.unwrap();
         let client = Client::new(base.clone(), &token).unwrap();
-        Self { app, base, client, token, http: reqwest::Client::new(), _folder: folder }
+        Self { app, base, client, token, http: reqwest::Client::new(), folder }
     }
 
+    /// The server ends, and another one serves what it has left, in a place of its own: the first one's connections
+    /// hold its lock.
+    pub(crate) async fn restart(&mut self) {
+        self.app.shutdown.cancel();
+        self.app.store.clone().close().await;
+        let folder = tempfile::tempdir().unwrap();
+        for file in [DATABASE, "slipway.db-wal"] {
+            // All of it is in the first where the log was taken in.
+            std::fs::copy(self.folder.path().join(file), folder.path().join(file)).ok();
+        }
+        (self.app, self.base) = serve(folder.path()).await;
+        self.folder = folder;
+        self.client = Client::new(self.base.clone(), &self.token).unwrap();
+    }
     /// A request with the administrator's token.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.bare(method, path).bearer_auth(self.token.expose())
@@ -156,6 +153,32 @@ impl Rig {
         assert_eq!(answer.status(), StatusCode::OK);
         answer.json().await.unwrap()
     }
+}
+
+/// Serves what is in the folder.
+async fn serve(folder: &Path) -> (App, Url) {
+    let clock = Arc::new(WallClock);
+    let key = EncryptionKey::from_bytes([7; 32]);
+    let options = StoreOptions { path: folder.join(DATABASE), key, clock: clock.clone() };
+    let store = Store::open(options).await.unwrap();
+    let app = App {
+        store,
+        images: Arc::new(ImageFolder::open(folder.join("images")).unwrap()),
+        image_limit_bytes: 1 << 20,
+        check_step: Arc::new(|step: &StepSpec| match STEPS.contains(&step.uses.as_str()) {
+            true => Ok(()),
+            false => Err(format!("there is no step {:?}", step.uses)),
+        }),
+        machine_url: "http://10.77.0.1:8080".parse().unwrap(),
+        clock,
+        shutdown: CancellationToken::new(),
+        secure_cookies: false,
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base: Url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let service = api::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, service).await });
+    (app, base)
 }
 
 pub(crate) const TWO_STEPS: &str = "\
