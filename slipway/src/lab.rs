@@ -45,7 +45,7 @@ pub(crate) struct Demo {
     /// The maintenance OS: a folder with `vmlinuz` and `initrd.zst`.
     #[arg(long, value_name = "DIR")]
     maintenance_os: PathBuf,
-    /// The image to install: a `.raw.zst` with its description, a `.json`, beside it.
+    /// The image to install: a `.raw.zst` or `.qcow2` with its description, a `.json`, beside it.
     #[arg(long, value_name = "FILE")]
     image: PathBuf,
     /// Leave it running until interrupted, and print the URL and the login token.

@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod qemu;
+
 use gptman::GPT;
+use qemu::built;
 use serde_json::Value;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -23,13 +26,13 @@ struct Demo {
 }
 
 impl Demo {
-    fn run(options: &[&str]) -> Self {
+    fn run(image: &Path, options: &[&str]) -> Self {
         let _alone = ONE_DEMO_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_slipway"));
         command.args(["lab", "demo", "--machines", "2", "--folder"]).arg(folder.path().join("demo"));
         command.arg("--maintenance-os").arg(built("boot", "vmlinuz"));
-        command.arg("--image").arg(built("image", "debian-12.raw.zst").join("debian-12.raw.zst"));
+        command.arg("--image").arg(image);
         let ended = command.args(options).stdin(Stdio::null()).output().unwrap();
         if !ended.status.success() {
             let kept = folder.keep();
@@ -48,12 +51,8 @@ impl Demo {
     }
 }
 
-/// The folder of something that `cargo xtask test` builds first.
-fn built(folder: &str, file: &str) -> PathBuf {
-    let target = Path::new(env!("CARGO_BIN_EXE_slipway")).ancestors().nth(2).unwrap();
-    let folder = target.join(folder);
-    assert!(folder.join(file).exists(), "{} is not built: run cargo xtask test", folder.join(file).display());
-    folder
+fn image(folder: &str, file: &str) -> PathBuf {
+    built(folder, file).join(file)
 }
 
 struct Machine<'a> {
@@ -151,7 +150,7 @@ fn assert_own_system(machine: &Machine<'_>) {
 
 #[test]
 fn bios_and_uefi_machines_go_from_power_on_to_their_own_system_and_boot_it_without_the_server() {
-    let demo = Demo::run(&["--offline", "bios"]);
+    let demo = Demo::run(&image("image", "debian-12.raw.zst"), &["--offline", "bios"]);
     for (firmware, loader) in [("bios", None), ("uefi", Some("snponly.efi"))] {
         let machine = demo.machine(firmware);
         assert_deployed(&machine);
@@ -164,7 +163,8 @@ fn bios_and_uefi_machines_go_from_power_on_to_their_own_system_and_boot_it_witho
 
 #[test]
 fn killed_server_is_missed_by_nobody() {
-    let demo = Demo::run(&["--kill-server", "3", "--seed", "2"]);
+    // A qcow2: what has arrived stays with it too.
+    let demo = Demo::run(&image("image-qcow2", "debian-12.qcow2"), &["--kill-server", "3", "--seed", "2"]);
     let kills = demo.report["server_kills_s"].as_array().unwrap();
     assert!(kills.len() >= 2, "{kills:?}");
     for firmware in ["bios", "uefi"] {

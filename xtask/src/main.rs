@@ -20,6 +20,7 @@ mod licences;
 mod maintenance_os;
 mod packages;
 mod place;
+mod qcow2_image;
 mod setup;
 mod signed_loaders;
 mod simulate;

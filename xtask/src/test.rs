@@ -3,7 +3,7 @@
 //! Machines in QEMU boot what operators' machines boot, so the agent, the maintenance OS and a disk image come
 //! first; each is built again only when its inputs changed. Tests that need a network of their own make it.
 
-use crate::{cargo, command, image, maintenance_os, packages, signed_loaders};
+use crate::{cargo, command, image, maintenance_os, packages, qcow2_image, signed_loaders};
 use anyhow::{Context, Result};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ const WORTH_TELLING: Duration = Duration::from_secs(1);
 pub(crate) fn run(options: &Options) -> Result<()> {
     timed("packages", packages::ensure_installed)?;
     timed("agent and maintenance OS", maintenance_os::build)?;
-    timed("disk image", image::build)?;
+    timed("disk image", || qcow2_image::build(&image::build()?))?;
     timed("signed loaders", signed_loaders::fetch)?;
 
     let mut runner = cargo::command();

@@ -1,5 +1,7 @@
 //! What tests with QEMU machines have in common.
 
+#![allow(dead_code, clippy::allow_attributes, reason = "each test file uses its part")]
+
 use lab::namespace::command_in_own_network;
 use std::path::{Path, PathBuf};
 

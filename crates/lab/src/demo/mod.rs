@@ -195,5 +195,5 @@ async fn keep(listener: &OwnedFd, server: &ServerProcess) -> anyhow::Result<()> 
 /// The description beside an image: same name, ending in `.json`.
 pub fn description_of(image: &Path) -> PathBuf {
     let name = image.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    image.with_file_name(format!("{}.json", name.trim_end_matches(".raw.zst")))
+    image.with_file_name(format!("{}.json", name.trim_end_matches(".raw.zst").trim_end_matches(".qcow2")))
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use types::Digest;
+use types::image::ImageFormat;
 use wire::ApplyFile;
 
 /// The name of the demo's image.
@@ -20,6 +21,12 @@ const SSH_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDemoDemoDemoDemoDemo
 struct ImageDescription {
     digest: Digest,
     disk_size_bytes: u64,
+    #[serde(default = "packed_raw")]
+    format: ImageFormat,
+}
+
+fn packed_raw() -> ImageFormat {
+    ImageFormat::RawZst
 }
 
 /// Writes the server's configuration.
@@ -72,7 +79,7 @@ fn image_object(description: &ImageDescription) -> Value {
         "kind": "Image",
         "name": IMAGE,
         "digest": description.digest,
-        "format": "raw-zst",
+        "format": description.format,
         "disk_size_bytes": description.disk_size_bytes,
     })
 }
