@@ -5,6 +5,7 @@
 //! taken together and sent together. A client that is alone is heard at once.
 
 mod outbox;
+mod segments;
 
 use crate::dhcp_server::is_peer_error;
 use nix::errno::Errno;

@@ -2,6 +2,7 @@
 //!
 //! They are sent by the thread that hears the questions: it is awake anyway while there is much to answer.
 
+use super::segments;
 use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -13,7 +14,8 @@ const ROOM: usize = 16_384;
 /// Answers of one call.
 const TOGETHER: usize = 64;
 
-type Letter = (Vec<u8>, SocketAddrV4);
+/// An answer and where it goes.
+pub(super) type Letter = (Vec<u8>, SocketAddrV4);
 
 /// Answers in the order in which they are sent.
 pub(crate) struct Outbox {
@@ -103,6 +105,18 @@ fn send_together(socket: &UdpSocket, letters: &[Letter]) -> usize {
 
 /// One call of the system; gives how many it took, at least one.
 fn send_some(socket: &UdpSocket, letters: &[Letter]) -> io::Result<usize> {
+    let alike = segments::count_alike(letters);
+    if alike > 1 {
+        match segments::send(socket, &letters[..alike]) {
+            Ok(()) => return Ok(alike),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+            Err(error) => tracing::trace!(%error, "{alike} DHCP answers are not sent as one"),
+        }
+    }
+    send_apart(socket, letters)
+}
+
+fn send_apart(socket: &UdpSocket, letters: &[Letter]) -> io::Result<usize> {
     let addresses: Vec<SocketAddrAny> = letters.iter().map(|(_, to)| SocketAddrAny::from(*to)).collect();
     let slices: Vec<[IoSlice<'_>; 1]> = letters.iter().map(|(bytes, _)| [IoSlice::new(bytes)]).collect();
     let mut controls: Vec<_> = letters.iter().map(|_| SendAncillaryBuffer::default()).collect();
