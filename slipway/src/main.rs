@@ -12,7 +12,7 @@ mod serve;
 mod watch;
 
 use clap::{Parser, Subcommand};
-use command::{apply, control, delete, export, get, health, image, list, logs, provision, status};
+use command::{apply, control, delete, export, get, health, image, list, logs, pools, provision, status};
 use exit::Exit;
 use std::process::ExitCode;
 
@@ -58,6 +58,8 @@ enum Command {
     Continue(control::Options),
     /// Show what happened to a machine.
     Logs(logs::Options),
+    /// Show how the addresses of the subnets are used.
+    Pools(pools::Options),
     /// Say whether the server does all that it is there for.
     Health(health::Options),
     /// Work with images.
@@ -103,6 +105,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Recheck(options) => control::run(options, Order::Recheck).await,
         Command::Continue(options) => control::resume_failed(options).await,
         Command::Logs(options) => logs::run(options).await,
+        Command::Pools(options) => pools::run(options).await,
         Command::Health(options) => health::run(options).await,
         Command::Image(image) => image::run(image).await,
         Command::Completion(options) => command::completion::run(&options),

@@ -6,11 +6,15 @@ use store::Store;
 use tokio_util::sync::CancellationToken;
 use types::Timestamp;
 use url::Url;
+use wire::SubnetPools;
 use workflow::StepSpec;
 use workflow::ports::Clock;
 
 /// The step catalogue's word on one step of a workflow: the reason when it is wrong.
 pub type CheckStep = dyn Fn(&StepSpec) -> Result<(), String> + Send + Sync;
+
+/// The boot services' word on how the addresses of each subnet are used.
+pub type ListPools = dyn Fn() -> Vec<SubnetPools> + Send + Sync;
 
 /// What the handlers work with. Cheap to clone.
 #[derive(Clone)]
@@ -23,6 +27,8 @@ pub struct App {
     pub image_limit_bytes: u64,
     /// Checks a step of a workflow that is created or started.
     pub check_step: Arc<CheckStep>,
+    /// Says how the addresses of each subnet are used.
+    pub pools: Arc<ListPools>,
     /// The server as machines reach it.
     pub machine_url: Url,
     /// Time.

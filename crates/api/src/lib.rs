@@ -14,7 +14,7 @@ mod redact;
 mod routes;
 mod service;
 
-pub use app::{App, CheckStep};
+pub use app::{App, CheckStep, ListPools};
 pub use auth::{Access, OPEN, access};
 pub use body::read_json;
 pub use openapi::document as openapi_document;

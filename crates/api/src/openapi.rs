@@ -3,7 +3,7 @@
 use crate::App;
 use crate::agent;
 use crate::auth::{Access, access};
-use crate::routes::{events, files, images, meta, objects, runs, session};
+use crate::routes::{events, files, images, meta, objects, pools, runs, session};
 use http::Method;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Components, InfoBuilder, License, OpenApi, OpenApiBuilder, PathItem, path::Operation};
@@ -70,6 +70,7 @@ pub(crate) fn documented() -> OpenApiRouter<App> {
         .routes(routes!(runs::resume_failed))
         .routes(routes!(events::list))
         .routes(routes!(events::follow))
+        .routes(routes!(pools::list))
         .routes(routes!(meta::whoami))
         .routes(routes!(meta::version))
         .routes(routes!(meta::health))

@@ -17,8 +17,8 @@ use types::object::Object;
 use types::{Name, RunId, Secret};
 use url::Url;
 use wire::{
-    ApplyFile, ApplyReport, ApplyRequest, Create, Export, Health, Image, Page, Problem, Resource, RunView, StartRun,
-    Update, Version, Whoami,
+    ApplyFile, ApplyReport, ApplyRequest, Create, Export, Health, Image, Page, Pools, Problem, Resource, RunView,
+    StartRun, Update, Version, Whoami,
 };
 use workflow::{Command, RunState};
 
@@ -144,6 +144,11 @@ impl Client {
     /// Whether the server does all that it is there for.
     pub async fn health(&self) -> Result<Health, ClientError> {
         self.get(&["health"]).await
+    }
+
+    /// How the addresses of the subnets are used.
+    pub async fn pools(&self) -> Result<Pools, ClientError> {
+        self.get(&["pools"]).await
     }
 
     /// A part of the objects of a kind, in the order of their names.

@@ -169,6 +169,8 @@ pub struct Leases {
     by_client: HashMap<ClientKey, Vec<Ipv4Addr>>,
     by_expiry: BTreeSet<(Timestamp, Ipv4Addr)>,
     fresh: Fresh,
+    /// Of leases that are on their way to the disk, until when what is there is good.
+    pub(crate) unstored: HashMap<Ipv4Addr, Timestamp>,
 }
 
 /// The addresses of the pool that have no row yet: those from `next` on, and those passed over because they
@@ -192,12 +194,23 @@ impl Leases {
 
     /// Carries out a decision in memory.
     pub fn apply(&mut self, change: &LeaseChange) {
+        if let LeaseChange::Persist(lease) = change {
+            self.await_storage(lease);
+        }
         self.put(change.lease().clone());
     }
 
     /// The row of an address.
     pub fn find(&self, address: Ipv4Addr) -> Option<&Lease> {
         self.by_address.get(&address)
+    }
+
+    /// The addresses that rest because something uses them, in order.
+    pub fn quarantined(&self, subnet: &Subnet, now: Timestamp) -> Vec<&Lease> {
+        let mut rows: Vec<_> = self.live(now).filter(|row| row.state == LeaseState::Declined).collect();
+        rows.retain(|row| subnet.spec.cidr.contains(row.address));
+        rows.sort_by_key(|row| row.address);
+        rows
     }
 
     /// Every row, in no order.
@@ -272,8 +285,7 @@ impl Leases {
     /// How the pool is used.
     pub fn usage(&self, subnet: &Subnet, now: Timestamp) -> PoolUsage {
         let Some(pool) = subnet.spec.pool else { return PoolUsage::default() };
-        let live = self.by_expiry.range((Bound::Excluded((now, Ipv4Addr::BROADCAST)), Bound::Unbounded));
-        let rows = live.filter_map(|(_, address)| self.find(*address)).filter(|row| subnet.is_for_all(row.address));
+        let rows = self.live(now).filter(|row| subnet.is_for_all(row.address));
         let mut usage = PoolUsage { size: subnet.size_for_all(pool), ..PoolUsage::default() };
         for row in rows {
             match row.state {
@@ -284,6 +296,12 @@ impl Leases {
             }
         }
         usage
+    }
+
+    /// The rows that have not expired.
+    fn live(&self, now: Timestamp) -> impl Iterator<Item = &Lease> {
+        let live = self.by_expiry.range((Bound::Excluded((now, Ipv4Addr::BROADCAST)), Bound::Unbounded));
+        live.filter_map(|(_, address)| self.find(*address))
     }
 
     fn next_fresh(&mut self, subnet: &Subnet, mac: MacAddr) -> Option<Ipv4Addr> {

@@ -19,6 +19,7 @@ mod packet;
 mod reply;
 mod request;
 mod subnet;
+mod unstored;
 pub mod v6;
 
 pub use decide::{Boot, BootFile, Decision, Facts, Silence, decide, decide_boot_server};

@@ -113,6 +113,17 @@ impl Reply {
         Self { kind: ReplyKind::Nak, address: None, boot: None, options }
     }
 
+    /// The same answer, for a shorter time.
+    pub fn lasting(&self, duration: Duration, subnet: &Subnet) -> Self {
+        let mut times = Vec::with_capacity(3);
+        push_times(&mut times, duration, &subnet.spec);
+        let mut reply = self.clone();
+        for (code, time) in times {
+            reply.options.iter_mut().filter(|option| option.0 == code).for_each(|option| option.1.clone_from(&time));
+        }
+        reply
+    }
+
     /// The answer's bytes, no longer than the client takes.
     pub fn encode(&self, request: &Request) -> Vec<u8> {
         let is_nak = self.kind == ReplyKind::Nak;

@@ -3,7 +3,7 @@
 //! What runs in it is not simulated: the same programs that run on such a computer, and sockets of the test's own.
 //! The namespace is held by a process that ends with this one, however this one ends.
 
-use crate::network::{Network, NetworkError, ip};
+use crate::network::{Network, NetworkError, ip, until_forwarding};
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -49,6 +49,7 @@ impl Host {
         network.plug_in(cable).await?;
         let host = Self { holder };
         host.ip(&["link", "set", CARD, "up"]).await?;
+        until_forwarding(cable).await?;
         Ok(host)
     }
 

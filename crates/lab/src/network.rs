@@ -3,6 +3,7 @@
 //! Made with `ip`, and never removed: the namespace goes with the process that made it, and the bridge with it.
 
 use std::io;
+use std::time::{Duration, Instant};
 use tokio::process::Command;
 
 /// The rack's bridge could not be set up.
@@ -64,6 +65,26 @@ impl Network {
     pub(crate) async fn plug_in(&self, interface: &str) -> Result<(), NetworkError> {
         ip(&["link", "set", interface, "master", &self.bridge]).await?;
         ip(&["link", "set", interface, "up"]).await
+    }
+}
+
+/// Waits until the bridge forwards what comes from `interface`, whose other end has just been switched on. The kernel
+/// takes up to a second to notice; what comes before is lost.
+pub(crate) async fn until_forwarding(interface: &str) -> Result<(), NetworkError> {
+    const LIMIT: Duration = Duration::from_secs(10);
+    let started = Instant::now();
+    let arguments = ["link", "show", "dev", interface];
+    loop {
+        let output = Command::new("bridge").args(arguments).output().await;
+        let line = || arguments.join(" ");
+        let output = output.map_err(|source| NetworkError::Run { arguments: line(), source })?;
+        let written = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        if written.contains("state forwarding") {
+            return Ok(());
+        }
+        if started.elapsed() > LIMIT {
+            return Err(NetworkError::Refused { arguments: line(), written });
+        }
     }
 }
 

@@ -30,7 +30,8 @@ impl LeaseBook {
     }
 
     /// Decides on a message, carries the decision out in memory, and concludes it under the same lock: so the store
-    /// gets the rows of an address in the order of the decisions about it.
+    /// gets the rows of an address in the order of the decisions about it. What is concluded from is the decision and,
+    /// where a lease is to be stored, until when the disk says already that the client has the address.
     pub(crate) fn decide<T>(
         &self,
         request: &Request,
@@ -38,16 +39,26 @@ impl LeaseBook {
         subnets: &[Subnet],
         boot: &Boot,
         now: Timestamp,
-        conclude: impl FnOnce(Decision) -> T,
+        conclude: impl FnOnce(Decision, Option<Timestamp>) -> T,
     ) -> T {
         let mut tables = self.lock();
         let leases = tables.of(subnet, subnets);
         let facts = leases.facts(request, subnet, now);
         let decision = decide(request, subnet, &facts, boot, now);
+        let mut stored_until = None;
         if let Some(change) = &decision.change {
+            stored_until = leases.stored_until(change.lease().address, &facts.client, now);
             leases.apply(change);
         }
-        conclude(decision)
+        conclude(decision, stored_until)
+    }
+
+    /// Notes that a lease is on the disk.
+    pub(crate) fn note_stored(&self, network: Cidr, address: Ipv4Addr, expires: Timestamp) {
+        // A network that has changed meanwhile has taken its rows along.
+        if let Some(leases) = self.lock().by_subnet.get_mut(&key(network)) {
+            leases.note_stored(address, expires);
+        }
     }
 
     /// Settles what becomes of `address`, at which `found` was found for the card `mac`.
@@ -65,6 +76,11 @@ impl LeaseBook {
     /// How the pool of `subnet` is used.
     pub fn usage(&self, subnet: &Subnet, subnets: &[Subnet], now: Timestamp) -> PoolUsage {
         self.lock().of(subnet, subnets).usage(subnet, now)
+    }
+
+    /// The addresses of `subnet` that rest because something uses them, in order.
+    pub(crate) fn quarantined(&self, subnet: &Subnet, subnets: &[Subnet], now: Timestamp) -> Vec<Lease> {
+        self.lock().of(subnet, subnets).quarantined(subnet, now).into_iter().cloned().collect()
     }
 
     /// The card that has `address` now.

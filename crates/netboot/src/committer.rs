@@ -19,18 +19,28 @@ const BATCH: usize = 1024;
 const BUSY: usize = 8;
 /// How long it gathers; a client waits for seconds.
 const GATHER: Duration = Duration::from_millis(2);
-/// Leases whose answers go out together. A relay's socket has room for some 250 messages, and a slow flush may have
-/// held back more.
+/// Leases whose answers go out together, where who sends them keeps no measure. A relay's socket has room for some 250
+/// messages, and a slow flush may have held back more.
 const BURST: usize = 64;
 /// Pause between bursts.
 const BURST_PAUSE: Duration = Duration::from_millis(1);
 /// Commits whose answers are going out.
 const SETTLING: usize = 16;
 
-/// What follows when a lease is durable; dropped unheard when it could not be made so.
-pub(crate) type Afterwards = Box<dyn FnOnce() + Send>;
+/// What follows when it is known whether a lease is durable.
+pub(crate) type Afterwards = Box<dyn FnOnce(Outcome) + Send>;
+
+/// What became of a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It is durable.
+    Stored,
+    /// It could not be made so.
+    Lost,
+}
 
 type Waiting<L> = (L, Afterwards);
+type Settled = mpsc::Sender<(Outcome, Vec<Afterwards>)>;
 
 /// Where rows are made durable.
 #[async_trait]
@@ -59,8 +69,19 @@ pub(crate) struct NoPlace;
 impl<L: Send + Sync + 'static> Committer<L> {
     /// Starts the task. It ends with the `Committer`, when all that it was given is settled.
     pub(crate) fn start(keeper: impl Keeper<L>) -> Self {
+        Self::start_settling(keeper, None)
+    }
+
+    /// As [`Self::start`], for what must not follow all at once: in bursts.
+    pub(crate) fn start_paced(keeper: impl Keeper<L>) -> Self {
+        let (settled, settling) = mpsc::channel(SETTLING);
+        tokio::spawn(answer_all(settling));
+        Self::start_settling(keeper, Some(settled))
+    }
+
+    fn start_settling(keeper: impl Keeper<L>, settled: Option<Settled>) -> Self {
         let (queue, receiver) = mpsc::channel(QUEUE);
-        tokio::spawn(commit_all(keeper, receiver));
+        tokio::spawn(commit_all(keeper, receiver, settled));
         Self { queue }
     }
 
@@ -80,19 +101,26 @@ impl<L> Place<'_, L> {
     }
 }
 
-async fn commit_all<L: Send + Sync>(keeper: impl Keeper<L>, mut receiver: mpsc::Receiver<Waiting<L>>) {
-    let (settled, settling) = mpsc::channel(SETTLING);
-    tokio::spawn(answer_all(settling));
+async fn commit_all<L: Send + Sync>(
+    keeper: impl Keeper<L>,
+    mut receiver: mpsc::Receiver<Waiting<L>>,
+    settled: Option<Settled>,
+) {
     let mut batch: Vec<Waiting<L>> = Vec::with_capacity(BATCH);
     while receiver.recv_many(&mut batch, BATCH).await > 0 {
         let (leases, waiting): (Vec<L>, Vec<Afterwards>) = batch.drain(..).unzip();
-        match keeper.keep(&leases).await {
-            // It ends after this task, which holds its queue.
-            Ok(()) => settled.send(waiting).await.unwrap_or_default(),
+        let outcome = match keeper.keep(&leases).await {
+            Ok(()) => Outcome::Stored,
             Err(error) => {
                 let source: &dyn std::error::Error = &error;
                 tracing::error!(error = source, leases = leases.len(), "{} leases could not be stored", leases.len());
+                Outcome::Lost
             }
+        };
+        match &settled {
+            None => waiting.into_iter().for_each(|afterwards| afterwards(outcome)),
+            // It ends after this task, which holds its queue.
+            Some(settled) => settled.send((outcome, waiting)).await.unwrap_or_default(),
         }
         if leases.len() >= BUSY {
             tokio::time::sleep(GATHER).await;
@@ -100,11 +128,11 @@ async fn commit_all<L: Send + Sync>(keeper: impl Keeper<L>, mut receiver: mpsc::
     }
 }
 
-async fn answer_all(mut settling: mpsc::Receiver<Vec<Afterwards>>) {
-    while let Some(waiting) = settling.recv().await {
+async fn answer_all(mut settling: mpsc::Receiver<(Outcome, Vec<Afterwards>)>) {
+    while let Some((outcome, waiting)) = settling.recv().await {
         let mut waiting = waiting.into_iter();
         while waiting.len() > 0 {
-            waiting.by_ref().take(BURST).for_each(|afterwards| afterwards());
+            waiting.by_ref().take(BURST).for_each(|afterwards| afterwards(outcome));
             if waiting.len() > 0 {
                 tokio::time::sleep(BURST_PAUSE).await;
             }

@@ -1,6 +1,7 @@
 //! DHCPv6 on one interface.
 
 use crate::Inner;
+use crate::committer::{Afterwards, Outcome};
 use crate::dhcp_server::is_peer_error;
 use crate::event;
 use crate::ipv6::{self, Ipv6, find_subnet};
@@ -169,22 +170,58 @@ fn conclude(server: &Arc<Server>, ipv6: &Ipv6, asked: &Asked, subnet: &Subnet, s
     };
     let now = server.inner.config.clock.now();
     let boot = boot_of(&server.inner, asked, subnet);
-    let afterwards = |decision: Decision| -> Box<dyn FnOnce() + Send> {
+    let afterwards = |decision: Decision| -> Afterwards {
+        let exhausted = Exhausted::of(ipv6, asked, &decision, subnet, now);
         let event = event_of(asked, &decision, subnet, now);
         let reply = decision.reply.ok().map(|reply| {
             let to = asked.request.destination(asked.source, server.listen.client_port);
             (reply.encode(&asked.request, &ipv6.duid), to)
         });
         let server = Arc::clone(server);
-        Box::new(move || {
+        Box::new(move |outcome| {
+            if outcome == Outcome::Lost {
+                return;
+            }
             if let Some((bytes, to)) = reply {
                 server.send(&bytes, to);
             }
             event.into_iter().for_each(|event| server.inner.backend.record(event));
+            exhausted.into_iter().for_each(|exhausted| exhausted.tell(&server.inner, now));
         })
     };
     let question = ipv6::Question { request: &asked.request, subnet, boot: &boot };
     ipv6.decide(&question, subnets, now, place, afterwards);
+}
+
+/// A message for which there was no address, when it is time to say so, as with IPv4.
+struct Exhausted {
+    refused: u64,
+    mac: Option<MacAddr>,
+    machine: Option<MachineId>,
+    subnet: Subnet,
+}
+
+impl Exhausted {
+    fn of(ipv6: &Ipv6, asked: &Asked, decision: &Decision, subnet: &Subnet, now: Timestamp) -> Option<Self> {
+        decision.reply.as_ref().ok().filter(|reply| reply.found_no_address())?;
+        let refused = ipv6.exhaustion.refused(&subnet.name, now)?;
+        Some(Self { refused, mac: asked.request.mac(), machine: asked.machine, subnet: subnet.clone() })
+    }
+
+    fn tell(&self, inner: &Inner, now: Timestamp) {
+        let (Some(backend), Some(ipv6)) = (inner.backend.ipv6(), &inner.ipv6) else { return };
+        let Self { refused, mac, machine, subnet } = self;
+        let usage = ipv6.usage(subnet, &backend.subnets(), now);
+        let (name, asker) = (&subnet.name, mac.map_or_else(|| "a client".to_owned(), |mac| mac.to_string()));
+        tracing::warn!(
+            subnet = %name, refused, size = usage.size, bound = usage.bound,
+            "Subnet {name} has no IPv6 address left for {asker}: {} of {} are in use, {} quarantined",
+            usage.bound, usage.size, usage.declined,
+        );
+        let (refused, mac, machine) = (*refused, *mac, *machine);
+        let exhausted = event::PoolExhausted { actor: "dhcp6", machine, subnet: name, mac, refused, usage };
+        inner.backend.record(exhausted.at(now));
+    }
 }
 
 impl Server {

@@ -2,6 +2,7 @@
 
 use crate::Inner;
 use crate::book::place_of_subnet;
+use crate::committer::Outcome;
 use crate::event::{self, DhcpEvent};
 use dhcp::{
     Boot, BootFile, Decision, Destination, Found, LeaseChange, MessageType, Reply, Request, Silence, Subnet,
@@ -10,6 +11,7 @@ use dhcp::{
 use lifecycle::{BootDecision, BootFacts, BootOffer, BootTarget, Client, ClientArch, Program, boot_offer, decide_boot};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
+use std::time::Duration;
 use types::event::NewEvent;
 use types::{MachineId, Timestamp};
 
@@ -93,13 +95,24 @@ impl Inner {
             },
         };
         let now = self.config.clock.now();
-        let conclude = |decision: Decision| {
-            let letter = letter(heard, decision.reply.as_ref().ok());
+        let conclude = |decision: Decision, stored_until: Option<Timestamp>| {
+            let reply = decision.reply.as_ref().ok();
+            let letter = letter(heard, reply);
             let event = self.event(heard, facts, &boot_decision, &decision, now);
             match (decision.change, place) {
                 (Some(LeaseChange::Persist(lease)), Some(place)) => {
-                    let inner = Arc::clone(self);
-                    let afterwards = move || inner.conclude(send, letter, event);
+                    let remaining = stored_until.and_then(|until| shortened(heard, reply?, until, now));
+                    let (inner, network) = (Arc::clone(self), subnet.spec.cidr);
+                    let (address, expires) = (lease.address, lease.expires);
+                    let afterwards = move |outcome| match (outcome, remaining) {
+                        (Outcome::Stored, _) => {
+                            inner.book.note_stored(network, address, expires);
+                            inner.conclude(send, letter, event);
+                        }
+                        // The client keeps what it has for as long as the disk says so.
+                        (Outcome::Lost, Some(remaining)) => inner.conclude(send, Some(remaining), event),
+                        (Outcome::Lost, None) => {}
+                    };
                     place.fill(lease, Box::new(afterwards));
                     None
                 }
@@ -227,8 +240,16 @@ impl Inner {
             subnet.name, heard.request.mac, usage.bound, usage.size, usage.declined,
         );
         let machine = facts.machine.as_ref().map(|machine| machine.id);
-        self.backend.record(event::pool_exhausted(now, machine, &subnet.name, heard.request.mac, refused, usage));
+        let mac = Some(heard.request.mac);
+        let exhausted = event::PoolExhausted { actor: "dhcp", machine, subnet: &subnet.name, mac, refused, usage };
+        self.backend.record(exhausted.at(now));
     }
+}
+
+/// The answer for as long as the disk says that the client has its address; none when that is over.
+fn shortened(heard: &Heard, reply: &Reply, until: Timestamp, now: Timestamp) -> Option<Letter> {
+    let remaining = Duration::try_from(until.duration_since(now)).ok().filter(|remaining| remaining.as_secs() > 0)?;
+    letter(heard, Some(&reply.lasting(remaining, heard.subnet())))
 }
 
 fn letter(heard: &Heard, reply: Option<&Reply>) -> Option<Letter> {

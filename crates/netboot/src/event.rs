@@ -38,16 +38,20 @@ impl DhcpEvent<'_> {
 }
 
 /// A subnet had no address left for `refused` messages, of which the last came from `mac`.
-pub(crate) fn pool_exhausted(
-    at: Timestamp,
-    machine: Option<MachineId>,
-    subnet: &types::Name,
-    mac: MacAddr,
-    refused: u64,
-    usage: dhcp::PoolUsage,
-) -> NewEvent {
-    let data = json!({"subnet": subnet, "mac": mac, "refused": refused, "pool": usage});
-    new(at, kind::DHCP_POOL_EXHAUSTED, "dhcp", machine, data)
+pub(crate) struct PoolExhausted<'a> {
+    pub(crate) actor: &'static str,
+    pub(crate) machine: Option<MachineId>,
+    pub(crate) subnet: &'a types::Name,
+    pub(crate) mac: Option<MacAddr>,
+    pub(crate) refused: u64,
+    pub(crate) usage: dhcp::PoolUsage,
+}
+
+impl PoolExhausted<'_> {
+    pub(crate) fn at(&self, at: Timestamp) -> NewEvent {
+        let data = json!({"subnet": self.subnet, "mac": self.mac, "refused": self.refused, "pool": self.usage});
+        new(at, kind::DHCP_POOL_EXHAUSTED, self.actor, self.machine, data)
+    }
 }
 
 /// Something answers at an address that nobody was given.

@@ -1,10 +1,11 @@
 //! The leases of all IPv6 subnets, in memory and on their way to the disk.
 
-use crate::committer::{Afterwards, Committer, Keeper, Place};
+use crate::committer::{Afterwards, Committer, Keeper, Outcome, Place};
+use crate::exhaustion::Exhaustion;
 use crate::{BackendError, BootBackend, Inner};
 use async_trait::async_trait;
-use dhcp::LeaseState;
 use dhcp::v6::{Boot, Decision, Duid, Lease, Leases, Request, Subnet, decide};
+use dhcp::{LeaseState, PoolUsage};
 use std::collections::HashMap;
 use std::net::Ipv6Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,7 @@ pub(crate) struct Ipv6 {
     tables: Mutex<Tables>,
     /// All that one message changes is one row of the queue.
     pub(crate) committer: Committer<Vec<Lease>>,
+    pub(crate) exhaustion: Exhaustion,
 }
 
 /// A message, the subnet that it is answered from, and what its sender boots.
@@ -49,8 +51,8 @@ impl Ipv6 {
     pub(crate) async fn start(backend: &Arc<dyn BootBackend>) -> Result<Option<Self>, BackendError> {
         let Some(ipv6) = backend.ipv6() else { return Ok(None) };
         let tables = Mutex::new(Tables::sort(&ipv6.subnets(), ipv6.load_leases().await?));
-        let committer = Committer::start(Arc::clone(backend));
-        Ok(Some(Self { duid: ipv6.duid().await?, tables, committer }))
+        let committer = Committer::start_paced(Arc::clone(backend));
+        Ok(Some(Self { duid: ipv6.duid().await?, tables, committer, exhaustion: Exhaustion::default() }))
     }
 
     /// Decides on a message and carries the decision out in memory. What must be durable takes `place` under the same
@@ -74,10 +76,20 @@ impl Ipv6 {
         let afterwards = afterwards(decision);
         if rows.is_empty() {
             drop(tables);
-            afterwards();
+            afterwards(Outcome::Stored);
         } else {
             place.fill(rows, afterwards);
         }
+    }
+
+    /// How the pool of `subnet` is used.
+    pub(crate) fn usage(&self, subnet: &Subnet, subnets: &[Subnet], now: Timestamp) -> PoolUsage {
+        self.lock().of(subnet, subnets).usage(subnet, now)
+    }
+
+    /// The addresses of `subnet` that rest because something uses them, in order.
+    pub(crate) fn quarantined(&self, subnet: &Subnet, subnets: &[Subnet], now: Timestamp) -> Vec<Lease> {
+        self.lock().of(subnet, subnets).quarantined(now).cloned().collect()
     }
 
     /// The card that has `address` now.

@@ -7,7 +7,7 @@ mod rig;
 use dhcp::client::{Answer, ClientMessage};
 use dhcp::{Lease, LeaseState, MessageType};
 use jiff::SignedDuration;
-use rig::{Rig, content, tftp_get};
+use rig::{PATIENCE, Rig, content, tftp_get};
 use std::net::Ipv4Addr;
 use std::process::Command;
 use std::sync::atomic::Ordering;
@@ -55,6 +55,36 @@ async fn without_a_durable_lease_there_is_no_ack() {
     assert_eq!(rig.ask(select(CLIENT, &offer)).await, None);
     rig.world.disk_full.store(false, Ordering::SeqCst);
     assert_eq!(rig.ask(select(CLIENT, &offer)).await.unwrap().kind, 5);
+}
+
+/// What the client reads as the length of its lease.
+fn lease_seconds(answer: &Answer) -> u32 {
+    u32::from_be_bytes(answer.message.options.find(51).unwrap().try_into().unwrap())
+}
+
+#[tokio::test]
+async fn on_a_full_disk_a_client_keeps_its_address_for_as_long_as_the_disk_says() {
+    let rig = Rig::start(UnknownPolicy::Discover).await;
+    let offer = rig.ask(discover(CLIENT)).await.unwrap();
+    let ack = rig.ask(select(CLIENT, &offer)).await.unwrap();
+    assert_eq!(lease_seconds(&ack), 600);
+    // The lease is four minutes old.
+    let mut stored = rig.world.disk.lock().unwrap()[0].clone();
+    stored.expires = Timestamp::now() + SignedDuration::from_secs(360);
+    *rig.world.disk.lock().unwrap() = vec![stored.clone()];
+    let rig = Rig::start_over(rig.world.clone(), tempfile::tempdir().unwrap()).await;
+    rig.world.disk_full.store(true, Ordering::SeqCst);
+    let renew = ClientMessage { ciaddr: Some(ack.address), ..ClientMessage::new(MessageType::Request, 9, CLIENT) };
+    for message in [renew.clone(), renew, select(CLIENT, &offer)] {
+        let kept = rig.ask_within(message, PATIENCE).await.unwrap();
+        assert_eq!((kept.kind, kept.address), (5, ack.address));
+        assert!((300..=360).contains(&lease_seconds(&kept)), "{kept:?}");
+        assert!(kept.message.options.find(58).unwrap() < kept.message.options.find(51).unwrap());
+    }
+    assert_eq!(*rig.world.disk.lock().unwrap(), [stored]);
+    rig.world.disk_full.store(false, Ordering::SeqCst);
+    let again = rig.ask(select(CLIENT, &offer)).await.unwrap();
+    assert_eq!(lease_seconds(&again), 600);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -289,6 +319,8 @@ async fn http_serves_heads_ranges_and_conditions() {
     assert_eq!((status, &body[..]), (206, &whole[1_000_000..]));
     let (status, _, body) = rig.http("GET", path, &["Range: bytes=1000000-", "If-Range: \"other\""]).await;
     assert!(status == 200 && body == whole);
+    let (status, head, body) = rig.http("GET", path, &["Range: bytes=0-1,5-6"]).await;
+    assert!(status == 200 && body == whole && !head.contains("content-range"), "{head}");
     let (status, head, _) = rig.http("GET", path, &["Range: bytes=1000001-"]).await;
     assert!(status == 416 && head.contains("content-range: bytes */1000001"), "{head}");
     let (status, _, body) = rig.http("GET", path, &[&format!("If-None-Match: {etag}")]).await;

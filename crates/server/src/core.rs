@@ -6,6 +6,7 @@ use crate::attendance::attend;
 use crate::boot_backend::StoredBoot;
 use crate::clock::{SteadyClock, SystemChance};
 use crate::config::Config;
+use crate::pools;
 use crate::server::StartError;
 use crate::site::{BootPaths, Site};
 use api::App;
@@ -116,11 +117,13 @@ impl Core {
         netboot: &Netboot,
         stop: CancellationToken,
     ) -> Result<Router, StartError> {
+        let served = netboot.clone();
         let app = App {
             store: self.store.clone(),
             images: Arc::clone(&self.images),
             image_limit_bytes: IMAGE_LIMIT_BYTES,
             check_step: Arc::new(StepCatalogue::check_step),
+            pools: Arc::new(move || pools::view(&served)),
             machine_url: public_url(&config.public_url, port),
             clock: Arc::clone(&self.clock),
             shutdown: stop,

@@ -5,6 +5,7 @@
 mod apply;
 mod health;
 mod object;
+mod pool;
 mod problem;
 mod run;
 mod session;
@@ -14,6 +15,7 @@ pub use health::{Health, HealthStatus, Trouble};
 pub use object::{
     Bmc, BootEnv, Create, Image, Machine, NoStatus, Page, Reservation, Resource, Subnet, Template, Update, Workflow,
 };
+pub use pool::{PoolUse, Pools, QuarantinedAddress, SubnetPools};
 pub use problem::{DocumentProblem, Problem, code};
 pub use run::{RunView, StageView, StartRun, StepView, TaskView};
 pub use session::{Login, PrincipalKind, Version, Whoami};

@@ -10,5 +10,6 @@ pub(crate) mod health;
 pub(crate) mod image;
 pub(crate) mod list;
 pub(crate) mod logs;
+pub(crate) mod pools;
 pub(crate) mod provision;
 pub(crate) mod status;

@@ -5,5 +5,6 @@ pub(crate) mod files;
 pub(crate) mod images;
 pub(crate) mod meta;
 pub(crate) mod objects;
+pub(crate) mod pools;
 pub(crate) mod runs;
 pub(crate) mod session;

@@ -169,6 +169,7 @@ async fn serve(folder: &Path) -> (App, Url) {
             true => Ok(()),
             false => Err(format!("there is no step {:?}", step.uses)),
         }),
+        pools: Arc::new(Vec::new),
         machine_url: "http://10.77.0.1:8080".parse().unwrap(),
         clock,
         shutdown: CancellationToken::new(),

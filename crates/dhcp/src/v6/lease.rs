@@ -1,7 +1,7 @@
 //! Who has which address.
 
 use super::{Duid, Subnet};
-use crate::LeaseState;
+use crate::{LeaseState, PoolUsage};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::Ipv6Addr;
 use types::{MacAddr, Timestamp};
@@ -160,6 +160,25 @@ impl Leases {
     pub(super) fn declined_by(&self, client: &Duid, now: Timestamp) -> usize {
         let declined = |row: &&Lease| row.state == LeaseState::Declined && row.expires > now;
         self.rows.values().filter(declined).filter(|row| row.binding.client == *client).count()
+    }
+
+    /// How the pool is used. Offers are not remembered.
+    pub fn usage(&self, subnet: &Subnet, now: Timestamp) -> PoolUsage {
+        let mut usage = PoolUsage { size: subnet.size_for_all(), ..PoolUsage::default() };
+        let live = self.rows.values().filter(|row| row.expires > now && subnet.is_for_all(row.address));
+        for row in live {
+            match row.state {
+                LeaseState::Bound => usage.bound += 1,
+                LeaseState::Declined => usage.declined += 1,
+                LeaseState::Probing | LeaseState::Offered | LeaseState::Released => {}
+            }
+        }
+        usage
+    }
+
+    /// The addresses that rest because something uses them, in order.
+    pub fn quarantined(&self, now: Timestamp) -> impl Iterator<Item = &Lease> {
+        self.rows.values().filter(move |row| row.state == LeaseState::Declined && row.expires > now)
     }
 
     fn forget_expired(&mut self, now: Timestamp) {

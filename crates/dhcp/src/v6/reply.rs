@@ -131,6 +131,16 @@ impl Reply {
         !self.answered.is_empty() && self.addresses().next().is_none()
     }
 
+    /// Whether addresses were asked for of which none is left.
+    pub fn found_no_address(&self) -> bool {
+        self.answered.iter().any(|answered| match answered {
+            Answered::Status { association, code } => {
+                association.kind == AssociationKind::Addresses && *code == Code::NoAddresses
+            }
+            Answered::Granted { .. } => false,
+        })
+    }
+
     /// The answer's bytes, for the relays that the question came over.
     pub fn encode(&self, request: &Request, server: &Duid) -> Vec<u8> {
         let mut writer = Writer::message(self.kind.code(), request.xid);

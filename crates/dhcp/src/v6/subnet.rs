@@ -71,6 +71,20 @@ impl Subnet {
             && !self.never_given.contains(&address)
     }
 
+    /// Whether any client may have `address`.
+    pub(super) fn is_for_all(&self, address: Ipv6Addr) -> bool {
+        self.in_pool(address) && !self.reserved_by_address.contains_key(&address)
+    }
+
+    /// How many addresses of the pool any client may have; of a pool that is larger than can be counted, as many as can.
+    pub(super) fn size_for_all(&self) -> usize {
+        let Some(pool) = self.spec.pool.filter(|pool| pool.first <= pool.last) else { return 0 };
+        let within = |address: &&Ipv6Addr| (pool.first..=pool.last).contains(*address);
+        let kept = self.never_given.iter().chain(self.reserved_by_address.keys()).filter(within).count();
+        let all = (pool.last.to_bits() - pool.first.to_bits()).saturating_add(1);
+        usize::try_from(all).unwrap_or(usize::MAX).saturating_sub(kept)
+    }
+
     /// How many addresses can be in nobody's reach although they lie in the pool.
     pub(super) fn withheld(&self) -> usize {
         self.never_given.len() + self.reserved_by_address.len()

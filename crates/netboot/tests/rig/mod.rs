@@ -23,7 +23,7 @@ use types::subnet::{Pool, SubnetSpec, UnknownPolicy};
 use types::{HumanDuration, MacAddr, MachineId, Name, Secret};
 
 /// Long enough for a loaded machine; a test that needs it has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) fn name(text: &str) -> Name {
     text.parse().unwrap()
@@ -217,6 +217,12 @@ impl Rig {
 
     /// Asks as a relay of the lab's subnet does; `None` when the message was recorded as not answered.
     pub(crate) async fn ask(&self, message: ClientMessage) -> Option<Answer> {
+        let full = self.world.disk_full.load(Ordering::SeqCst);
+        self.ask_within(message, if full { Duration::from_millis(300) } else { PATIENCE }).await
+    }
+
+    /// The same; `None` also when nothing is heard of the message for as long.
+    pub(crate) async fn ask_within(&self, message: ClientMessage, patience: Duration) -> Option<Answer> {
         let relay = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let relayed = ClientMessage { giaddr: Some(Ipv4Addr::LOCALHOST), ..message }
             .option(82, &[5, 4, 10, 77, 0, 0, 19, 2, 0, 0]);
@@ -235,10 +241,10 @@ impl Rig {
             if events[before..].iter().any(unanswered) {
                 return None;
             }
-            if self.world.disk_full.load(Ordering::SeqCst) && started.elapsed() > Duration::from_millis(300) {
+            if started.elapsed() > patience {
+                assert!(patience < PATIENCE, "neither answered nor recorded");
                 return None;
             }
-            assert!(started.elapsed() < PATIENCE, "neither answered nor recorded");
             tokio::task::yield_now().await;
         }
     }
