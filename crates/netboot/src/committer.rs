@@ -18,7 +18,7 @@ const BATCH: usize = 1024;
 /// From this many leases in a commit on, the next one gathers first: a flush costs as much for one as for many.
 const BUSY: usize = 8;
 /// How long it gathers; a client waits for seconds.
-const GATHER: Duration = Duration::from_millis(2);
+const GATHER: Duration = Duration::from_millis(4);
 /// Leases whose answers go out together, where who sends them keeps no measure. A relay's socket has room for some 250
 /// messages, and a slow flush may have held back more.
 const BURST: usize = 64;
