@@ -1,7 +1,8 @@
 //! Asks for boot scripts at a fixed rate, whatever the answers take, and prints how long they took.
 //!
 //! A request's time counts from when it was due, so that a server that stands still for a moment is not spared the
-//! requests that would have come meanwhile. Each is on a connection of its own, as a loader makes it.
+//! requests that would have come meanwhile. Each is on a connection of its own, as a loader makes it. It never sleeps: a
+//! timer's millisecond would count as the server's.
 
 #![expect(clippy::print_stdout, reason = "a measurement prints what it finds")]
 
@@ -9,8 +10,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::task::{JoinSet, yield_now};
+use tokio::time::{Instant, timeout};
 
 /// Not counted: the server is starting up, as far as its caches go.
 const WARM_UP: Duration = Duration::from_secs(1);
@@ -35,8 +36,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let count = ((seconds + WARM_UP.as_secs_f64()) * rate) as u32;
     for number in 0..count {
         let due = start + Duration::from_secs_f64(f64::from(number) / rate);
-        if due > Instant::now() {
-            sleep_until(due).await;
+        while Instant::now() < due {
+            yield_now().await;
         }
         asked.spawn(async move {
             let answer = timeout(LIMIT, ask(server, number % machines)).await;

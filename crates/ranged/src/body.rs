@@ -16,8 +16,11 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// How much is read or sent at a time. A reader that is as slow as that has stopped.
 const PIECE_LEN: usize = 256 << 10;
-/// The same where the bytes stay in the kernel.
-const DIRECT_LEN: usize = 1 << 20;
+/// The same where the bytes stay in the kernel: as much as a connection's buffer takes at once. Less costs the kernel
+/// more calls, and more of the client's wake-ups, for the same bytes.
+const DIRECT_LEN: usize = 4 << 20;
+/// Of those, how much is read from the disk at a time; and at its end is looked whether it has been.
+const COLD_LEN: usize = 1 << 20;
 
 /// Never read, so the system never gives it memory.
 static PLACEHOLDER: LazyLock<Bytes> = LazyLock::new(|| vec![0; DIRECT_LEN].into());
@@ -112,9 +115,11 @@ impl Pieces {
     }
 
     async fn next_placeholder(&mut self, express: &Express) -> io::Result<Bytes> {
-        let (offset, len) = (self.range.start, self.next_len(DIRECT_LEN));
+        let offset = self.range.start;
+        let mut len = cached_len(&self.file, offset, self.next_len(DIRECT_LEN));
         // The kernel would wait for the disk where other connections wait for us: that is a thread's to do.
-        if !is_cached(&self.file, offset, len) {
+        if len == 0 {
+            len = self.next_len(COLD_LEN);
             self.read_cold(len).await?;
         }
         let range = offset..offset + len as u64;
@@ -153,13 +158,15 @@ fn read_cached(file: &File, offset: u64, len: usize) -> io::Result<Option<Vec<u8
     }
 }
 
-/// Whether a part of a file is in memory, judged by its ends: what is between has been read with them.
-fn is_cached(file: &File, offset: u64, len: usize) -> bool {
-    let last = offset + (len as u64).saturating_sub(1);
-    [offset, last].into_iter().all(|at| {
+/// How much of the next `len` bytes is in memory, judged by the ends of its pieces: what is between has been read with
+/// them.
+fn cached_len(file: &File, offset: u64, len: usize) -> usize {
+    let is_cached = |at: usize| {
         let mut byte = [0];
-        rustix::io::preadv2(file, &mut [IoSliceMut::new(&mut byte)], at, ReadWriteFlags::NOWAIT).is_ok()
-    })
+        rustix::io::preadv2(file, &mut [IoSliceMut::new(&mut byte)], offset + at as u64, ReadWriteFlags::NOWAIT).is_ok()
+    };
+    let ends = (COLD_LEN..len).step_by(COLD_LEN).chain([len]);
+    if is_cached(0) { ends.take_while(|end| is_cached(end - 1)).last().unwrap_or(0) } else { 0 }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use ranged::Express;
 use rustix::fs::sendfile;
+use rustix::net::sockopt::set_tcp_cork;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -26,6 +27,8 @@ pub(super) struct ClientStream {
     patience: Duration,
     sent: u64,
     stall: Option<Stall>,
+    /// Whether the system holds back packets that are not full, as more comes at once.
+    is_corked: bool,
 }
 
 /// The client has not taken all that there is for it.
@@ -37,12 +40,15 @@ struct Stall {
 impl ClientStream {
     /// `express` has what placeholders stand for. A client may read too little for as long as `patience`.
     pub(super) fn new(stream: TcpStream, express: Express, visit: Arc<Visit>, patience: Duration) -> Self {
-        Self { stream: TokioIo::new(stream), express, visit, patience, sent: 0, stall: None }
+        Self { stream: TokioIo::new(stream), express, visit, patience, sent: 0, stall: None, is_corked: false }
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let is_bytes = |buf: &IoSlice<'_>| !Express::is_placeholder(buf);
         let bytes = bufs.iter().position(|buf| !is_bytes(buf)).unwrap_or(bufs.len());
+        if bytes < bufs.len() {
+            self.cork(true);
+        }
         match bufs.get(bytes) {
             Some(placeholder) if bytes == 0 => self.poll_send_file(cx, placeholder.len()),
             _ => Pin::new(self.stream.inner_mut()).poll_write_vectored(cx, &bufs[..bytes]),
@@ -60,6 +66,13 @@ impl ClientStream {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 sent => return Poll::Ready(sent),
             }
+        }
+    }
+
+    /// A file goes out in full packets: each of those that are not costs as much as one that is.
+    fn cork(&mut self, cork: bool) {
+        if self.is_corked != cork && set_tcp_cork(self.stream.inner(), cork).is_ok() {
+            self.is_corked = cork;
         }
     }
 
@@ -112,6 +125,7 @@ impl Write for ClientStream {
     /// Called when everything has been taken.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.stall = None;
+        self.cork(false);
         self.visit.settle();
         Pin::new(self.stream.inner_mut()).poll_flush(cx)
     }
