@@ -85,10 +85,14 @@ impl Bench<'_> {
     /// Finds the highest rate that it keeps up with.
     fn highest_rate(&self, first: f64) -> Result<f64> {
         self.run(|_, offer| {
-            search(first, &mut |rate| {
-                let outcome = offer(rate)?;
-                Ok((outcome.drops < MAX_DROPS).then_some(outcome.rate))
-            })
+            let keeps_up = |outcome: Outcome| (outcome.drops < MAX_DROPS).then_some(outcome.rate);
+            let best = search(first, &mut |rate| match keeps_up(offer(rate)?) {
+                Some(done) => Ok(Some(done)),
+                // Twice, as the computer may have had something else to do for a moment.
+                None => Ok(keeps_up(offer(rate)?)),
+            })?;
+            ensure!(best > 0.0, "{} keeps up with nothing that was offered", self.contestant.name());
+            Ok(best)
         })
     }
 
