@@ -9,6 +9,7 @@ use dhcproto::v6 as second;
 use dhcproto::{Decodable as _, Decoder};
 use proptest::prelude::*;
 use std::net::Ipv6Addr;
+use std::time::Duration;
 use types::ipv6::{Ipv6Spec, Pool6};
 use types::subnet::{ReservationSpec, SubnetSpec};
 use types::{HumanDuration, MacAddr, Timestamp};
@@ -101,6 +102,45 @@ fn client_gets_what_it_was_offered_and_gets_it_again() {
     assert_eq!(reply.dns, [address(0x53)]);
     rig.now = 5000;
     assert_eq!(rig.ask(&message(MessageType::Solicit).addresses(7, &[])).unwrap().addresses, reply.addresses);
+}
+
+#[test]
+fn renewal_that_is_not_stored_promises_what_is() {
+    let mut rig = Rig::new();
+    let held = rig.obtain(&client(1)).unwrap();
+    let now = Timestamp::from_second(400).unwrap();
+    let renew = message(MessageType::Renew).server(&server()).addresses(7, &[held]);
+    let request = Request::parse(&renew.encode(), "fe80::1".parse().unwrap()).unwrap();
+    let binding = rig.leases.find(held).unwrap().binding.clone();
+    for _ in 0..2 {
+        let facts = rig.leases.facts(&request, &rig.subnet, now);
+        let decision = decide(&request, &rig.subnet, &server(), &facts, &rig.boot, now);
+        let remaining = |address| {
+            let until = rig.leases.stored_until(address, &binding, now)?;
+            Duration::try_from(until.duration_since(now)).ok()
+        };
+        let shorter = decision.reply.unwrap().lasting(remaining).unwrap();
+        let answer = Answer::parse(&shorter.encode(&request, &server())).unwrap();
+        assert_eq!(answer.addresses, [(held, 600)]);
+        decision.leases.into_iter().for_each(|lease| rig.leases.put_unstored(lease));
+    }
+    rig.leases.note_stored(held, Timestamp::from_second(1400).unwrap());
+    assert_eq!(rig.leases.stored_until(held, &binding, now), Timestamp::from_second(1400).ok());
+}
+
+#[test]
+fn new_lease_that_is_not_stored_promises_nothing() {
+    let mut rig = Rig::new();
+    let solicit = message(MessageType::Solicit).rapid().addresses(7, &[]);
+    let request = Request::parse(&solicit.encode(), "fe80::1".parse().unwrap()).unwrap();
+    let now = Timestamp::from_second(0).unwrap();
+    let facts = rig.leases.facts(&request, &rig.subnet, now);
+    let decision = decide(&request, &rig.subnet, &server(), &facts, &rig.boot, now);
+    let [lease] = decision.leases.as_slice() else { panic!("{decision:?}") };
+    rig.leases.put_unstored(lease.clone());
+    let until = |address| rig.leases.stored_until(address, &lease.binding, now);
+    assert_eq!(until(lease.address), None);
+    assert_eq!(decision.reply.unwrap().lasting(|address| until(address).map(|_| Duration::ZERO)), None);
 }
 
 #[test]

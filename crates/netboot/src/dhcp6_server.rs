@@ -6,7 +6,7 @@ use crate::dhcp_server::is_peer_error;
 use crate::event;
 use crate::ipv6::{self, Ipv6, find_subnet};
 use dhcp::VendorClass;
-use dhcp::v6::{ALL_SERVERS, Boot, CLIENT_PORT, Decision, Request, SERVER_PORT, Silence, Subnet};
+use dhcp::v6::{ALL_SERVERS, Boot, CLIENT_PORT, Decision, Reply, Request, SERVER_PORT, Silence, Subnet};
 use lifecycle::{BootDecision, BootOffer, Client, ClientArch, Program, boot_offer, decide_boot};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
@@ -170,19 +170,25 @@ fn conclude(server: &Arc<Server>, ipv6: &Ipv6, asked: &Asked, subnet: &Subnet, s
     };
     let now = server.inner.config.clock.now();
     let boot = boot_of(&server.inner, asked, subnet);
-    let afterwards = |decision: Decision| -> Afterwards {
+    let afterwards = |decision: Decision, shorter: Option<Reply>| -> Afterwards {
         let exhausted = Exhausted::of(ipv6, asked, &decision, subnet, now);
         let event = event_of(asked, &decision, subnet, now);
-        let reply = decision.reply.ok().map(|reply| {
-            let to = asked.request.destination(asked.source, server.listen.client_port);
-            (reply.encode(&asked.request, &ipv6.duid), to)
-        });
-        let server = Arc::clone(server);
+        let to = asked.request.destination(asked.source, server.listen.client_port);
+        let letter = |reply: &Reply| (reply.encode(&asked.request, &ipv6.duid), to);
+        let (whole, shorter) = (decision.reply.as_ref().ok().map(letter), shorter.as_ref().map(letter));
+        let rows: Vec<_> = decision.leases.iter().map(|row| (row.address, row.expires)).collect();
+        let (server, network) = (Arc::clone(server), subnet.spec.cidr);
         Box::new(move |outcome| {
-            if outcome == Outcome::Lost {
-                return;
+            let answer = match outcome {
+                Outcome::Stored => whole,
+                // As with IPv4, it keeps what it has for as long as the disk says so.
+                Outcome::Lost if shorter.is_none() => return,
+                Outcome::Lost => shorter,
+            };
+            if let Some(ipv6) = server.inner.ipv6.as_ref().filter(|_| outcome == Outcome::Stored) {
+                ipv6.note_stored(network, &rows);
             }
-            if let Some((bytes, to)) = reply {
+            if let Some((bytes, to)) = answer {
                 server.send(&bytes, to);
             }
             event.into_iter().for_each(|event| server.inner.backend.record(event));

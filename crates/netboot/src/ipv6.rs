@@ -4,11 +4,12 @@ use crate::committer::{Afterwards, Committer, Keeper, Outcome, Place};
 use crate::exhaustion::Exhaustion;
 use crate::{BackendError, BootBackend, Inner};
 use async_trait::async_trait;
-use dhcp::v6::{Boot, Decision, Duid, Lease, Leases, Request, Subnet, decide};
+use dhcp::v6::{Boot, Decision, Duid, Lease, Leases, Reply, Request, Subnet, decide};
 use dhcp::{LeaseState, PoolUsage};
 use std::collections::HashMap;
 use std::net::Ipv6Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use types::ipv6::Cidr6;
 use types::{MacAddr, Timestamp};
 
@@ -57,14 +58,15 @@ impl Ipv6 {
 
     /// Decides on a message and carries the decision out in memory. What must be durable takes `place` under the same
     /// lock, so that the store gets the rows of an address in the order of the decisions about it; `afterwards` is
-    /// called when it is, and at once where nothing must be.
+    /// called when it is or cannot be made so, and at once where nothing must be. It is made of the decision and of the
+    /// answer for as long as what is on the disk already is good.
     pub(crate) fn decide(
         &self,
         question: &Question<'_>,
         subnets: &[Subnet],
         now: Timestamp,
         place: Place<'_, Vec<Lease>>,
-        afterwards: impl FnOnce(Decision) -> Afterwards,
+        afterwards: impl FnOnce(Decision, Option<Reply>) -> Afterwards,
     ) {
         let mut tables = self.lock();
         let Question { request, subnet, boot } = question;
@@ -72,13 +74,27 @@ impl Ipv6 {
         let facts = leases.facts(request, subnet, now);
         let decision = decide(request, subnet, &self.duid, &facts, boot, now);
         let rows = decision.leases.clone();
-        rows.iter().cloned().for_each(|lease| leases.put(lease));
-        let afterwards = afterwards(decision);
+        let remaining = |address: Ipv6Addr| {
+            let row = rows.iter().find(|row| row.address == address)?;
+            let until = leases.stored_until(address, &row.binding, now)?;
+            Duration::try_from(until.duration_since(now)).ok()
+        };
+        let shorter = decision.reply.as_ref().ok().and_then(|reply| reply.lasting(remaining));
+        rows.iter().cloned().for_each(|lease| leases.put_unstored(lease));
+        let afterwards = afterwards(decision, shorter);
         if rows.is_empty() {
             drop(tables);
             afterwards(Outcome::Stored);
         } else {
             place.fill(rows, afterwards);
+        }
+    }
+
+    /// Notes that leases are on the disk.
+    pub(crate) fn note_stored(&self, network: Cidr6, rows: &[(Ipv6Addr, Timestamp)]) {
+        // A network that has changed meanwhile has taken its rows along.
+        if let Some(leases) = self.lock().by_subnet.get_mut(&network) {
+            rows.iter().for_each(|(address, expires)| leases.note_stored(*address, *expires));
         }
     }
 

@@ -10,3 +10,4 @@ mod in_use;
 mod ipv6;
 mod proxy;
 mod rig;
+mod udhcpc;

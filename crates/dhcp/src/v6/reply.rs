@@ -5,6 +5,7 @@ use super::option;
 use super::{Association, AssociationKind, Duid, Request, Subnet};
 use crate::VendorClass;
 use std::net::Ipv6Addr;
+use std::time::Duration;
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,6 +130,22 @@ impl Reply {
     /// Whether the client asked for addresses and gets none.
     pub fn is_refusal(&self) -> bool {
         !self.answered.is_empty() && self.addresses().next().is_none()
+    }
+
+    /// The same answer for as long as `remaining` says of its addresses; `None` when it says nothing of one, or none is
+    /// given.
+    pub fn lasting(&self, remaining: impl Fn(Ipv6Addr) -> Option<Duration>) -> Option<Self> {
+        self.addresses().next()?;
+        let mut reply = self.clone();
+        for answered in &mut reply.answered {
+            if let Answered::Granted { addresses, seconds, .. } = answered
+                && !addresses.is_empty()
+            {
+                let shortest = addresses.iter().map(|address| remaining(*address)).min().flatten()?;
+                *seconds = u32::try_from(shortest.as_secs()).ok().filter(|seconds| *seconds > 0)?;
+            }
+        }
+        Some(reply)
     }
 
     /// Whether addresses were asked for of which none is left.
