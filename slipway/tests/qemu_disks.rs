@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 use types::event::Event;
 use types::{Digest, ErrorClass, RunId};
@@ -186,17 +187,41 @@ fn workflow(name: &str, step: &Value) -> Value {
     json!({"kind": "Workflow", "name": name, "description": "For the test", "stages": [stage]})
 }
 
-/// A disk full of bytes that are nowhere zero.
-async fn upload_image(scene: &Scene, folder: &Path) {
-    let bytes = vec![0x5a; usize::try_from(DISK_BYTES).unwrap()];
-    scene
-        .declare(&[json!({
-            "kind": "Image", "name": "full", "format": "raw", "digest": Digest::of(&bytes), "disk_size_bytes": DISK_BYTES,
-        })])
-        .await;
-    let file = folder.join("full.raw");
+/// A disk that is full but for a hole, as a file.
+fn make_image(folder: &Path) -> PathBuf {
+    let file = folder.join("image");
+    let mut bytes: Vec<u8> = (0..DISK_BYTES / BLOCK_BYTES as u64).flat_map(|number| block(number + 1)).collect();
+    bytes[8 << 20..24 << 20].fill(0);
     fs::write(&file, bytes).unwrap();
-    scene.client.upload_image("full", &file, |_| {}).await.unwrap();
+    file
+}
+
+/// What `tool` makes of a file, which it puts beside it.
+fn packed(image: &Path, tool: &[&str], ending: &str) -> PathBuf {
+    let file = image.with_extension(ending);
+    let mut command = Command::new(tool[0]);
+    command.args(&tool[1..]).arg(image);
+    if ending == "qcow2" {
+        command.arg(&file);
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    file
+}
+
+/// Uploads `file` as the image that is named as its format is.
+async fn upload(scene: &Scene, format: &str, file: &Path) {
+    let digest = Digest::of(&fs::read(file).unwrap());
+    let image =
+        json!({"kind": "Image", "name": format, "format": format, "digest": digest, "disk_size_bytes": DISK_BYTES});
+    scene.declare(&[image]).await;
+    scene.client.upload_image(format, file, |_| {}).await.unwrap();
+}
+
+/// A workflow that writes one of the images to one of the disks.
+fn writing(format: &str, serial: &str) -> Value {
+    let with = json!({"image": format, "disk": {"serial": serial}, "grow": false});
+    workflow(&format!("write-{format}"), &json!({"use": "agent.write_image", "with": with}))
 }
 
 /// What the history has of the disks in the outputs or the evidence of a step, by serial number.
@@ -209,76 +234,96 @@ fn told<'a>(history: &'a [Event], list: &str) -> HashMap<&'a str, &'a Value> {
 }
 
 #[test]
-fn disks_are_emptied_as_each_can_be_and_bad_ones_are_named_with_where_and_why() {
-    in_own_network("disks_are_emptied_as_each_can_be_and_bad_ones_are_named_with_where_and_why", async |folder| {
-        let disk = |serial: &str, bus| DiskSpec::new(serial, bus, DISK_BYTES);
-        let disks = vec![
-            disk("FORMATS", DiskBus::Nvme),
-            disk("NAMESPACE", DiskBus::NvmeNamespace),
-            disk("REFUSES-ZEROES", DiskBus::Virtio).faulty(FaultyIo::WriteZeroes, None),
-            disk("OLD-ATA", DiskBus::Ata),
-            disk("KEEP-1", DiskBus::Virtio),
-            disk("KEEP-STUCK", DiskBus::Nvme).faulty(FaultyIo::WriteZeroes, None),
-            disk("KEEP-BAD", DiskBus::Virtio)
-                .faulty(FaultyIo::Write, Some(BAD_BYTE))
-                .faulty(FaultyIo::WriteZeroes, Some(BAD_BYTE)),
-        ];
-        let scene = Scene::set_up(&folder, disks).await;
-        scene.fill_disks();
-        scene.declare(&[subnet(), bmc(scene.machine())]).await;
-        switch_on(scene.machine()).await.unwrap();
+fn disks_are_emptied_and_written_as_each_can_be_and_bad_ones_are_named_with_where_and_why() {
+    in_own_network(
+        "disks_are_emptied_and_written_as_each_can_be_and_bad_ones_are_named_with_where_and_why",
+        async |folder| {
+            let disk = |serial: &str, bus| DiskSpec::new(serial, bus, DISK_BYTES);
+            let disks = vec![
+                disk("FORMATS", DiskBus::Nvme),
+                disk("NAMESPACE", DiskBus::NvmeNamespace),
+                disk("REFUSES-ZEROES", DiskBus::Virtio).faulty(FaultyIo::WriteZeroes, None),
+                disk("OLD-ATA", DiskBus::Ata),
+                disk("KEEP-1", DiskBus::Virtio),
+                disk("KEEP-STUCK", DiskBus::Nvme).faulty(FaultyIo::WriteZeroes, None),
+                disk("KEEP-BAD", DiskBus::Virtio)
+                    .faulty(FaultyIo::Write, Some(BAD_BYTE))
+                    .faulty(FaultyIo::WriteZeroes, Some(BAD_BYTE)),
+            ];
+            let scene = Scene::set_up(&folder, disks).await;
+            scene.fill_disks();
+            scene.declare(&[subnet(), bmc(scene.machine())]).await;
+            switch_on(scene.machine()).await.unwrap();
 
-        let wiped = scene.first_run().await;
-        assert_eq!(wiped.state, RunState::Succeeded, "{wiped:#?}");
-        let history = scene.history(wiped.id).await;
-        let emptied = told(&history, "disks");
-        let methods = [
-            ("bios-1", "zeroes"),
-            ("FORMATS", "NVMe Format (user data erase)"),
-            ("REFUSES-ZEROES", "zeroes"),
-            ("OLD-ATA", "zeroes"),
-        ];
-        assert_eq!(emptied.len(), methods.len(), "{emptied:#?}");
-        for (serial, method) in methods {
-            assert_eq!(emptied[serial]["method"], method, "{emptied:#?}");
-            assert_eq!(scene.content(serial), EMPTY, "{serial}");
-        }
-        for serial in ["NAMESPACE", "KEEP-1", "KEEP-STUCK", "KEEP-BAD"] {
-            assert_eq!(scene.content(serial), UNTOUCHED, "{serial}");
-        }
+            let wiped = scene.first_run().await;
+            assert_eq!(wiped.state, RunState::Succeeded, "{wiped:#?}");
+            let history = scene.history(wiped.id).await;
+            let emptied = told(&history, "disks");
+            let methods = [
+                ("bios-1", "zeroes"),
+                ("FORMATS", "NVMe Format (user data erase)"),
+                ("REFUSES-ZEROES", "zeroes"),
+                ("OLD-ATA", "zeroes"),
+            ];
+            assert_eq!(emptied.len(), methods.len(), "{emptied:#?}");
+            for (serial, method) in methods {
+                assert_eq!(emptied[serial]["method"], method, "{emptied:#?}");
+                assert_eq!(scene.content(serial), EMPTY, "{serial}");
+            }
+            for serial in ["NAMESPACE", "KEEP-1", "KEEP-STUCK", "KEEP-BAD"] {
+                assert_eq!(scene.content(serial), UNTOUCHED, "{serial}");
+            }
 
-        upload_image(&scene, &folder).await;
-        let bad = json!({"use": "agent.write_image", "with": {"image": "full", "disk": {"serial": "KEEP-BAD"}}});
-        let both = json!({"use": "agent.wipe", "with": {"protect": {"serials": ["KEEP-1", "OLD-ATA", "REFUSES-*"]}}});
-        scene.declare(&[workflow("write-bad", &bad), workflow("wipe-bad", &both)]).await;
-        let wwns = json!([SECOND_NAMESPACE]);
-        let params = json!({"protected_disks": {"wwns": wwns}});
+            let image = make_image(&folder);
+            for (format, serial, file) in [
+                ("raw-gz", "OLD-ATA", packed(&image, &["gzip", "--keep", "-1"], "gz")),
+                ("raw-xz", "REFUSES-ZEROES", packed(&image, &["xz", "--keep", "-0"], "xz")),
+                ("qcow2", "bios-1", packed(&image, &["qemu-img", "convert", "-O", "qcow2", "-c"], "qcow2")),
+                ("raw", "KEEP-BAD", image.clone()),
+            ] {
+                upload(&scene, format, &file).await;
+                scene.declare(&[writing(format, serial)]).await;
+            }
+            let both =
+                json!({"use": "agent.wipe", "with": {"protect": {"serials": ["KEEP-1", "OLD-ATA", "REFUSES-*"]}}});
+            scene.declare(&[workflow("wipe-bad", &both)]).await;
+            let wwns = json!([SECOND_NAMESPACE]);
+            let params = json!({"protected_disks": {"wwns": wwns}});
 
-        let written = scene.run("write-bad", &params).await;
-        let failure = written.failure.unwrap();
-        assert_eq!((failure.class, failure.step.as_str()), (ErrorClass::Hardware, "agent.write_image"));
-        assert_eq!(
-            (&failure.evidence["disk_serial"], &failure.evidence["offset"]),
-            (&"KEEP-BAD".into(), &BAD_PAGE.into())
-        );
-        assert_eq!(failure.evidence["sector"], BAD_PAGE / 512, "{failure:#?}");
-        let mut first_sectors = [1; 4096];
-        File::open(scene.file("KEEP-BAD")).unwrap().read_exact(&mut first_sectors).unwrap();
-        assert_eq!(first_sectors, [0; 4096], "a disk with half an image boots");
+            for (workflow, serial) in
+                [("write-raw-gz", "OLD-ATA"), ("write-raw-xz", "REFUSES-ZEROES"), ("write-qcow2", "bios-1")]
+            {
+                let written = scene.run(workflow, &params).await;
+                assert_eq!(written.state, RunState::Succeeded, "{written:#?}");
+                assert!(fs::read(scene.file(serial)).unwrap() == fs::read(&image).unwrap(), "{workflow}");
+            }
 
-        let wiped = scene.run("wipe-bad", &params).await;
-        let failure = wiped.failure.unwrap();
-        assert_eq!(failure.class, ErrorClass::Hardware);
-        let history = scene.history(wiped.id).await;
-        let failed = told(&history, "failed");
-        assert_eq!(failed.len(), 2, "{failed:#?}");
-        assert_eq!(failed["KEEP-BAD"]["offset"], BAD_PAGE);
-        assert_eq!(failed["KEEP-STUCK"]["refused"][0]["method"], "NVMe Format (user data erase)");
-        let emptied = told(&history, "emptied");
-        assert!(
-            emptied.len() == 2 && emptied.contains_key("FORMATS") && emptied.contains_key("bios-1"),
-            "{emptied:#?}"
-        );
-        assert_eq!(scene.content("NAMESPACE"), UNTOUCHED);
-    });
+            let written = scene.run("write-raw", &params).await;
+            let failure = written.failure.unwrap();
+            assert_eq!((failure.class, failure.step.as_str()), (ErrorClass::Hardware, "agent.write_image"));
+            assert_eq!(
+                (&failure.evidence["disk_serial"], &failure.evidence["offset"]),
+                (&"KEEP-BAD".into(), &BAD_PAGE.into())
+            );
+            assert_eq!(failure.evidence["sector"], BAD_PAGE / 512, "{failure:#?}");
+            let mut first_sectors = [1; 4096];
+            File::open(scene.file("KEEP-BAD")).unwrap().read_exact(&mut first_sectors).unwrap();
+            assert_eq!(first_sectors, [0; 4096], "a disk with half an image boots");
+
+            let wiped = scene.run("wipe-bad", &params).await;
+            let failure = wiped.failure.unwrap();
+            assert_eq!(failure.class, ErrorClass::Hardware);
+            let history = scene.history(wiped.id).await;
+            let failed = told(&history, "failed");
+            assert_eq!(failed.len(), 2, "{failed:#?}");
+            assert_eq!(failed["KEEP-BAD"]["offset"], BAD_PAGE);
+            assert_eq!(failed["KEEP-STUCK"]["refused"][0]["method"], "NVMe Format (user data erase)");
+            let emptied = told(&history, "emptied");
+            assert!(
+                emptied.len() == 2 && emptied.contains_key("FORMATS") && emptied.contains_key("bios-1"),
+                "{emptied:#?}"
+            );
+            assert_eq!(scene.content("NAMESPACE"), UNTOUCHED);
+        },
+    );
 }
