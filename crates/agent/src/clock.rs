@@ -77,15 +77,23 @@ pub(crate) mod tests {
 
     /// A clock whose pauses take no time.
     #[derive(Default)]
-    pub(crate) struct TestClock(Cell<Duration>);
+    pub(crate) struct TestClock {
+        now: Cell<Duration>,
+        /// So many looks at it take a minute each, as if everything were slow.
+        pub(crate) slow_looks: Cell<u32>,
+    }
 
     impl Clock for TestClock {
         fn now(&self) -> Duration {
-            self.0.get()
+            if let Some(left) = self.slow_looks.get().checked_sub(1) {
+                self.slow_looks.set(left);
+                self.pause(Duration::from_mins(1));
+            }
+            self.now.get()
         }
 
         fn pause(&self, length: Duration) {
-            self.0.set(self.0.get() + length);
+            self.now.set(self.now.get() + length);
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod download;
 mod filesystem;
+mod pace;
 mod partitions;
 mod stamp;
 mod stream;

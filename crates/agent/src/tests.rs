@@ -31,6 +31,8 @@ struct Rig {
     machine: FakeMachine,
     server: SimulatedServer,
     timeouts: Timeouts,
+    /// So many looks at the clock take a minute each.
+    slow_looks: u32,
     /// How long the last boot took by its own clock.
     passed: Cell<Duration>,
 }
@@ -41,6 +43,7 @@ impl Rig {
             machine: FakeMachine::new().disk("vda", DISK_BYTES as u64, "d-1"),
             server: SimulatedServer::start(),
             timeouts: Timeouts::default(),
+            slow_looks: 0,
             passed: Cell::default(),
         }
     }
@@ -62,6 +65,7 @@ impl Rig {
         let (clock, journal) = (TestClock::default(), Journal::default());
         let mut agent = Agent::new(&self.machine.host, &config, "/bin/true".into(), &clock, &journal);
         agent.server.timeouts = self.timeouts;
+        clock.slow_looks.set(self.slow_looks);
         for _ in 0..times {
             agent.work_once().ok();
         }
@@ -110,6 +114,7 @@ fn write_image(file: &[u8]) -> WriteImage {
         disk_size_bytes: 16 * MIB as u64,
         disk: DiskSelector::Smallest,
         protect: DiskProtection::default(),
+        min_bytes_per_second: types::agent::min_bytes_per_second(),
         grow: true,
     }
 }
@@ -350,6 +355,41 @@ fn a_server_that_sends_nothing_any_more_is_asked_again() {
     rig.boot_and_work(1);
     assert_done(&rig.result(), How::Changed);
     assert_eq!(rig.server.state().seen_at("/images/debian").len(), 3);
+}
+
+/// Too much to come in a few reads, and at a rate that a minute for each read does not reach.
+fn order_more_than_comes(rig: &Rig) {
+    rig.order_image(1, &disk_image(), |order| {
+        order.format = ImageFormat::Raw;
+        order.min_bytes_per_second = MIB as u64;
+    });
+}
+
+#[test]
+fn a_source_that_trickles_is_left_for_another_connection_and_given_up_at_last() {
+    let rig = Rig { slow_looks: u32::MAX, ..Rig::new() };
+    order_more_than_comes(&rig);
+    rig.boot_and_work(1);
+    assert_failed(
+        &rig.result(),
+        ErrorClass::Transient,
+        "the image comes too slowly, over each of 10 connections: only ",
+    );
+    let TaskResult::Failed { evidence, .. } = rig.result() else { panic!() };
+    assert!(evidence["offset"].as_u64().unwrap() > 0, "{evidence}");
+    assert_eq!(rig.server.state().seen_at("/images/debian").len(), 10);
+    assert!(!rig.disk_boots());
+}
+
+#[test]
+fn a_source_that_trickles_for_a_while_is_forgiven() {
+    let rig = Rig { slow_looks: 16, ..Rig::new() };
+    order_more_than_comes(&rig);
+    rig.boot_and_work(1);
+    assert_done(&rig.result(), How::Changed);
+    let state = rig.server.state();
+    let asked = state.seen_at("/images/debian");
+    assert!(asked.len() > 1 && asked[1].range.is_some(), "{asked:#?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use store::{Images, Selector};
 use types::Name;
-use types::agent::{Work, WriteImage};
+use types::agent::{Work, WriteImage, min_bytes_per_second};
 use types::disk::{DiskProtection, DiskSelector};
 use workflow::{StepCx, StepError, StepResult};
 
@@ -25,6 +25,9 @@ pub(crate) struct Arguments {
     /// Whether the last partition and its filesystem grow to the disk's end.
     #[serde(default = "yes")]
     grow: bool,
+    /// A connection on which less comes, over a minute, is given up for another; 0 for none.
+    #[serde(default = "min_bytes_per_second")]
+    min_bytes_per_second: u64,
 }
 
 fn yes() -> bool {
@@ -32,7 +35,7 @@ fn yes() -> bool {
 }
 
 pub(crate) async fn look(catalogue: &StepCatalogue, cx: &mut StepCx<'_>) -> StepResult {
-    let Arguments { image, disk, protect, grow } = cx.arguments()?;
+    let Arguments { image, disk, protect, grow, min_bytes_per_second } = cx.arguments()?;
     let name = match image {
         Some(name) => name,
         None => image_param(cx)?,
@@ -57,6 +60,7 @@ pub(crate) async fn look(catalogue: &StepCatalogue, cx: &mut StepCx<'_>) -> Step
         disk,
         protect: protect.and(protection_param(cx)?),
         grow,
+        min_bytes_per_second,
     };
     let machine = catalogue.machine(cx).await?;
     catalogue.order_once(cx, &machine, Work::WriteImage(work)).await

@@ -153,6 +153,14 @@ pub struct WriteImage {
     pub protect: DiskProtection,
     /// Grow the last partition and its filesystem to the disk's end.
     pub grow: bool,
+    /// A connection on which less comes, over a minute, is given up for another.
+    #[serde(default = "min_bytes_per_second")]
+    pub min_bytes_per_second: u64,
+}
+
+/// A third of what each of ten thousand machines has of a gigabit that they share.
+pub fn min_bytes_per_second() -> u64 {
+    4096
 }
 
 /// Which disks are emptied, and how it is proved. Nothing on them can be had back.

@@ -1,11 +1,14 @@
 //! Fetches an image over as many connections as it takes.
 //!
 //! What has arrived stays: after a break the next connection asks for the rest (RFC 9110 §14.2) of the same file
-//! (`If-Range`, §13.1.5), so that neither a flaky link nor a restarted server starts a write again.
+//! (`If-Range`, §13.1.5), so that neither a flaky link nor a restarted server starts a write again. A source that
+//! trickles is given up after some connections in a row: it would hold a machine for days.
 
+use super::pace::{Paced, TooSlow, WINDOW};
 use crate::clock::Backoff;
 use crate::server::CallError;
 use crate::task::{Stop, TaskContext};
+use serde_json::json;
 use std::io::{self, Read};
 use types::ErrorClass;
 use types::agent::WriteImage;
@@ -13,10 +16,17 @@ use types::chain;
 use ureq::http::{HeaderMap, Response, StatusCode, header};
 use ureq::{Body, BodyReader};
 
+/// So many connections in a row may be too slow.
+const MAX_SLOW: u32 = 10;
+
+type Connection<'a> = Paced<'a, BodyReader<'static>>;
+
 /// Why a connection brought less than was asked for.
 enum Broken {
     /// Another one may bring more.
     Connection(String),
+    /// Another one may bring it faster.
+    Slow(String),
     /// No other one will.
     ForGood(Stop),
 }
@@ -26,14 +36,16 @@ pub(super) struct Download<'a> {
     order: &'a WriteImage,
     context: &'a TaskContext<'a>,
     offset: u64,
-    body: Option<BodyReader<'static>>,
+    body: Option<Connection<'a>>,
     backoff: Backoff,
+    /// Connections in a row that were too slow.
+    slow: u32,
 }
 
 impl<'a> Download<'a> {
     /// Nothing is asked for yet.
     pub(super) fn new(order: &'a WriteImage, context: &'a TaskContext<'a>) -> Self {
-        Self { order, context, offset: 0, body: None, backoff: context.server.backoff() }
+        Self { order, context, offset: 0, body: None, backoff: context.server.backoff(), slow: 0 }
     }
 
     /// Reads the next bytes; none at the file's end. It tries for as long as `report`, which it calls after each
@@ -52,10 +64,9 @@ impl<'a> Download<'a> {
                     self.backoff.reset();
                     return Ok(read);
                 }
-                Err(Broken::ForGood(stop)) => return Err(stop),
-                Err(Broken::Connection(reason)) => {
+                Err(broken) => {
                     self.body = None;
-                    self.pause(&reason, self.offset, &report)?;
+                    self.settle(broken, self.offset, &report)?;
                 }
             }
         }
@@ -66,11 +77,37 @@ impl<'a> Download<'a> {
         loop {
             match self.read_once_at(offset, buffer) {
                 Ok(()) => return Ok(()),
-                Err(Broken::ForGood(stop)) => return Err(stop),
-                Err(Broken::Connection(reason)) => self.pause(&reason, offset, &|| Ok(()))?,
+                Err(broken) => self.settle(broken, offset, &|| Ok(()))?,
             }
             self.context.progress(0, self.order.disk_size_bytes, "bytes", "reading the image's tables")?;
         }
+    }
+
+    /// Waits until another connection is worth trying, if one is.
+    fn settle(&mut self, broken: Broken, offset: u64, report: &dyn Fn() -> Result<(), Stop>) -> Result<(), Stop> {
+        match broken {
+            Broken::ForGood(stop) => Err(stop),
+            Broken::Connection(reason) => self.pause(&reason, offset, report),
+            Broken::Slow(reason) => {
+                self.slow += 1;
+                if self.slow >= MAX_SLOW {
+                    Err(self.too_slow(offset, &reason))
+                } else {
+                    self.pause(&reason, offset, report)
+                }
+            }
+        }
+    }
+
+    fn too_slow(&self, offset: u64, reason: &str) -> Stop {
+        let reason = format!("the image comes too slowly, over each of {MAX_SLOW} connections: {reason}");
+        let evidence = json!({
+            "offset": offset,
+            "file_size_bytes": self.order.file_size_bytes,
+            "min_bytes_per_second": self.order.min_bytes_per_second,
+            "window_seconds": WINDOW.as_secs(),
+        });
+        Stop::Failed { class: ErrorClass::Transient, reason, evidence }
     }
 
     fn pause(&mut self, reason: &str, offset: u64, report: &dyn Fn() -> Result<(), Stop>) -> Result<(), Stop> {
@@ -85,7 +122,11 @@ impl<'a> Download<'a> {
             Some(body) => body,
             none => none.insert(open(self.order, self.context, self.offset)?),
         };
-        match body.read(buffer) {
+        let read = body.read(buffer);
+        if body.has_kept_up() {
+            self.slow = 0;
+        }
+        match read {
             Ok(0) => Err(Broken::Connection("the server closed the connection".to_owned())),
             Ok(read) => Ok(read),
             Err(error) => Err(broke(&error)),
@@ -98,17 +139,21 @@ impl<'a> Download<'a> {
 }
 
 fn broke(error: &io::Error) -> Broken {
-    Broken::Connection(error.to_string())
+    match error.get_ref() {
+        Some(inner) if inner.is::<TooSlow>() => Broken::Slow(error.to_string()),
+        _ => Broken::Connection(error.to_string()),
+    }
 }
 
 /// The file from `offset` on.
-fn open(order: &WriteImage, context: &TaskContext<'_>, offset: u64) -> Result<BodyReader<'static>, Broken> {
+fn open<'a>(order: &WriteImage, context: &TaskContext<'a>, offset: u64) -> Result<Connection<'a>, Broken> {
     let answer = context
         .server
         .open_file(&order.path, order.digest, offset)
         .map_err(|error: CallError| Broken::Connection(chain(&error)))?;
     let skip = bytes_to_skip(&answer, order, offset)?;
-    let mut body = answer.into_body().into_with_config().limit(u64::MAX).reader();
+    let body = answer.into_body().into_with_config().limit(u64::MAX).reader();
+    let mut body = Paced::new(body, context.clock, order.min_bytes_per_second);
     io::copy(&mut body.by_ref().take(skip), &mut io::sink()).map_err(|error| broke(&error))?;
     Ok(body)
 }
