@@ -57,8 +57,13 @@ impl BootBackend for StoredBoot {
     }
 
     async fn boot_facts(&self, mac: MacAddr, subnet: Option<&Name>) -> Result<BootFacts, BackendError> {
-        let machine = self.store.machine_by_mac(mac).await;
-        let machine = machine.map_err(|error| BackendError::new("reading the machine", error))?;
+        // While a rack is being found, most of what asks is no machine's card yet.
+        let machine = if self.store.may_know_card(mac) {
+            let machine = self.store.machine_by_mac(mac).await;
+            machine.map_err(|error| BackendError::new("reading the machine", error))?
+        } else {
+            None
+        };
         let subnets = self.site.subnets();
         let own_loader = machine.as_ref().and_then(|machine| machine.spec.loader);
         let policy = subnet.and_then(|name| subnets.iter().find(|subnet| subnet.name == *name));

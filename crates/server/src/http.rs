@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -36,6 +36,9 @@ use tracing::{debug, warn};
 
 /// The largest head of a request: four times what a browser with large cookies sends.
 const MAX_HEAD: usize = 32 << 10;
+/// Connections that may wait to be accepted, if the system allows as many (net.core.somaxconn). One that finds no place
+/// is lost, and its client tries again after a second: a rack that comes up at once is not to notice.
+const BACKLOG: u32 = 4096;
 /// Clients that are told at a time that there is no room. More are not told.
 const MOST_REFUSED: usize = 64;
 /// What they are told. Connections end within seconds; all who came at once must not come back at once, but a
@@ -69,6 +72,14 @@ impl Default for Patience {
             accept: Duration::from_millis(200),
         }
     }
+}
+
+/// Listens at `address`.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves `room` connections at a time until `stop`, then lets answers under way end for a while.
@@ -232,7 +243,7 @@ mod tests {
     }
 
     async fn start(patience: Patience, room: usize) -> Rig {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), content()).unwrap();

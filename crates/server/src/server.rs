@@ -15,7 +15,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use steps::StepCatalogue;
 use store::{KeyError, OpenError, Store, StoreError};
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -94,7 +93,7 @@ impl Server {
         wrap_steps: impl FnOnce(Arc<StepCatalogue>) -> C,
     ) -> Result<Self, StartError> {
         let core = Core::open(&config, surroundings).await?;
-        let listener = TcpListener::bind(config.listen).await.map_err(listening("HTTP", &config.listen))?;
+        let listener = http::listen(config.listen).map_err(listening("HTTP", &config.listen))?;
         let http = listener.local_addr().map_err(listening("HTTP", &config.listen))?;
         let netboot = core.netboot(http.port()).await?;
 
