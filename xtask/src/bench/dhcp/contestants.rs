@@ -50,7 +50,9 @@ impl Contestant for Ours<'_> {
         let pool = format!("{{first: {first}, last: {last}}}");
         fs::write(
             &subnet,
-            format!("kind: Subnet\nname: bench\ncidr: {NETWORK}\npool: {pool}\nlease: {LEASE_SECONDS}s\nprobe: never\n"),
+            format!(
+                "kind: Subnet\nname: bench\ncidr: {NETWORK}\npool: {pool}\nlease: {LEASE_SECONDS}s\nprobe: never\n"
+            ),
         )?;
         let mut apply = namespace.command(self.program);
         apply.env("SLIPWAY_SERVER", &running.url).env("SLIPWAY_TOKEN", &running.token);
