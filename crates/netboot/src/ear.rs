@@ -20,15 +20,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Looks at the socket are this far apart at least. It is a small part of a network boot's round trips, and at ten
-/// thousand messages a second enough for five of them.
-const BETWEEN_LOOKS: Duration = Duration::from_micros(500);
+/// thousand messages a second enough for ten of them.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 /// Larger than any DHCP message on Ethernet; jumbo frames are cut, and then refused.
 const MAX_MESSAGE: usize = 4096;
 /// Messages of one call of the system.
 const TOGETHER: usize = 64;
-/// Answers of one look beyond those to what it took: others, which waited for the disk. A relay's socket has room for
-/// some 250 messages, and a slow flush may have held back more.
-const BURST: usize = 32;
+/// Answers of one look beyond as many as it took: those that waited for the disk. A relay's socket has room for some 160
+/// messages, and a flush may have held back more.
+const BURST: usize = 16;
 /// What a wake-up is for.
 const DATAGRAM: u64 = 0;
 const BELL: u64 = 1;
