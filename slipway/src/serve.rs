@@ -44,6 +44,8 @@ enum LogFormat {
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     start_log(options.log);
     descriptors::raise_limit();
+    // The allocator keeps a page for each size and thread: of 4 KiB, and not of 2 MiB. An old kernel has no such switch.
+    nix::sys::prctl::set_thp_disable(true).ok();
     let config = Config::load(&options.config)?;
     let mut public_url = config.public_url.clone();
     let server = Server::start(config).await?;

@@ -159,6 +159,12 @@ pub enum OpenError {
         /// Why.
         source: rusqlite::Error,
     },
+    /// The thread that writes cannot be started.
+    #[error("starting the thread that writes the database")]
+    Thread {
+        /// Why.
+        source: std::io::Error,
+    },
     /// What is stored cannot be read.
     #[error("loading {path}")]
     Load {

@@ -100,7 +100,8 @@ impl Store {
 
         let readers = Arc::new(Readers::of(&path));
         let tx = Tx::new(connection, Arc::clone(&sealer), Arc::clone(&room), Arc::clone(&clock));
-        let (writer, recorder, writing) = Writer::start(tx, Arc::clone(&signals), probe);
+        let (writer, recorder, writing) =
+            Writer::start(tx, Arc::clone(&signals), probe).map_err(|source| OpenError::Thread { source })?;
         let writing = Mutex::new(Some(writing));
         Ok(Self {
             inner: Arc::new(Inner { writer, recorder, signals, sealer, clock, room, readers, writing, _lock: lock }),

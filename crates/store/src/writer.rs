@@ -6,6 +6,7 @@
 //! have nothing to wait for but the database.
 
 mod desk;
+mod thread;
 
 use crate::StoreError;
 use crate::history::Recorder;
@@ -15,8 +16,10 @@ use crate::seal::Sealer;
 use crate::signals::{Effects, Signals};
 use crate::sql::Connection;
 use desk::Desk;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use thread::DiskThread;
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 use types::Timestamp;
@@ -85,13 +88,13 @@ impl Writer {
         tx: Tx,
         signals: Arc<Signals>,
         probe: Arc<dyn Probe>,
-    ) -> (Self, Recorder, tokio::task::JoinHandle<()>) {
+    ) -> io::Result<(Self, Recorder, tokio::task::JoinHandle<()>)> {
         let (queue, requests) = mpsc::channel(QUEUE);
         let (recorder, recorded) = Recorder::new();
         let at_work = Arc::new(AtomicBool::new(false));
         let desk = Desk { tx, recorded };
-        let task = WriterTask { signals, requests, probe, at_work: Arc::clone(&at_work) };
-        (Self { queue, at_work }, recorder, tokio::spawn(task.run(desk)))
+        let task = WriterTask { disk: DiskThread::start()?, signals, requests, probe, at_work: Arc::clone(&at_work) };
+        Ok((Self { queue, at_work }, recorder, tokio::spawn(task.run(desk))))
     }
 
     /// Whether no write is queued or under way.
@@ -140,6 +143,7 @@ impl Writer {
 }
 
 struct WriterTask {
+    disk: DiskThread,
     signals: Arc<Signals>,
     requests: mpsc::Receiver<Request>,
     probe: Arc<dyn Probe>,
@@ -155,7 +159,7 @@ impl WriterTask {
                 count = self.requests.recv_many(&mut queued, BATCH) => count > 0,
                 () = desk.recorded.wait(), if !self.requests.is_closed() => true,
                 () = tokio::time::sleep(LOOK_AGAIN), if desk.tx.room.is_unwell() => {
-                    (desk, ()) = at_the_disk(desk, Desk::look_again).await;
+                    (desk, ()) = self.disk.lend(desk, Desk::look_again).await;
                     true
                 }
             };
@@ -188,10 +192,10 @@ impl WriterTask {
 
     /// Does the jobs in one transaction and answers them all.
     async fn commit(&self, desk: Desk, jobs: Vec<Job>) -> Desk {
-        let (mut desk, (answers, mut done)) = at_the_disk(desk, |desk| desk.write(jobs)).await;
+        let (mut desk, (answers, mut done)) = self.disk.lend(desk, |desk| desk.write(jobs)).await;
         if done.is_ok() {
             self.probe.reached(Moment::BeforeCommit).await;
-            (desk, done) = at_the_disk(desk, Desk::commit).await;
+            (desk, done) = self.disk.lend(desk, Desk::commit).await;
         }
         if done.is_ok() {
             self.probe.reached(Moment::AfterCommit).await;
@@ -202,23 +206,6 @@ impl WriterTask {
             answer(done.clone());
         }
         desk
-    }
-}
-
-/// Does `work` in a thread that may wait for the disk.
-async fn at_the_disk<T: Send + 'static>(
-    mut desk: Desk,
-    work: impl FnOnce(&mut Desk) -> T + Send + 'static,
-) -> (Desk, T) {
-    let at_work = tokio::task::spawn_blocking(move || {
-        let done = work(&mut desk);
-        (desk, done)
-    });
-    match at_work.await {
-        Ok(done) => done,
-        Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
-        // The runtime is being shut down, and this task with it.
-        Err(_) => std::future::pending().await,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Result;
 use rusqlite::OpenFlags;
+use rusqlite::config::DbConfig;
 use std::path::Path;
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ impl Connection {
         let inner = rusqlite::Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         inner.busy_timeout(BUSY)?;
         inner.pragma_update(None, "foreign_keys", true)?;
+        // Without it a statement is planned anew whenever a value changes that one of our partial indexes could turn on.
+        inner.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         inner.set_prepared_statement_cache_capacity(PREPARED);
         Ok(Self { inner })
     }
