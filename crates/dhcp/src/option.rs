@@ -39,8 +39,10 @@ pub(crate) const IPXE: u8 = 175;
 pub(crate) const MICROSOFT_ROUTES: u8 = 249;
 pub(crate) const END: u8 = 255;
 
-/// Sub-options of a relay agent's option.
+/// Sub-options of a relay agent's option, and of the vendor's where that is PXE.
 pub(crate) mod sub_option {
+    /// PXE 2.1 §2.1.1.
+    pub(crate) const PXE_BOOT_ITEM: u8 = 71;
     /// RFC 3527.
     pub(crate) const LINK_SELECTION: u8 = 5;
     /// RFC 5107.
@@ -108,7 +110,7 @@ impl Options {
     }
 }
 
-/// The sub-option `code` of a relay agent's option (RFC 3046 §2.0).
+/// The sub-option `code` of an option that is made of such (RFC 3046 §2.0, RFC 2132 §8.4).
 pub(crate) fn find_sub_option(field: &[u8], code: u8) -> Option<&[u8]> {
     let mut rest = field;
     while let [found, length, tail @ ..] = rest {

@@ -2,7 +2,7 @@
 
 use crate::decide::BootFile;
 use crate::encode::{encode_classful_routes, encode_domains, encode_routes};
-use crate::option;
+use crate::option::{self, sub_option};
 use crate::packet::{Header, MAX_FILE_LEN, Writer, encoded_len};
 use crate::{Request, Subnet, VendorClass};
 use std::net::Ipv4Addr;
@@ -54,7 +54,7 @@ impl ReplyKind {
 
 /// PXE_DISCOVERY_CONTROL (PXE 2.1 §2.1.1) with bit 3: do not look for boot servers, load the file named here.
 /// Without it firmware asks on port 4011 and waits.
-const PXE_USE_THIS_FILE: [u8; 4] = [6, 1, 0b1000, 255];
+const PXE_USE_THIS_FILE: [u8; 3] = [6, 1, 0b1000];
 /// iPXE's encapsulated option 176, "no-pxedhcp": it need not wait 3 s for the offers of a proxyDHCP server.
 const IPXE_NO_PROXY_DHCP: [u8; 3] = [176, 1, 1];
 /// Servers of a kind that are told; no client tries more.
@@ -254,6 +254,17 @@ fn addresses(addresses: &[Ipv4Addr]) -> Vec<u8> {
     addresses.iter().take(MAX_ADDRESSES).flat_map(Ipv4Addr::octets).collect()
 }
 
+/// What PXE is told in its own option. Firmware that asked for an item takes only an answer about it.
+fn pxe_options(request: &Request) -> Vec<u8> {
+    let mut options = PXE_USE_THIS_FILE.to_vec();
+    if let Some(item) = request.boot_item {
+        options.extend([sub_option::PXE_BOOT_ITEM, 4]);
+        options.extend(item);
+    }
+    options.push(option::END);
+    options
+}
+
 /// Adds what makes each kind of program load the file, and nothing for those that would not.
 ///
 /// Firmware that is given no file gets a plain DHCP answer without the PXE options, so that it finds no boot
@@ -265,7 +276,7 @@ fn push_boot(options: &mut Vec<(u8, Vec<u8>)>, request: &Request, boot: Option<&
         _ if request.ipxe => options.push((option::IPXE, IPXE_NO_PROXY_DHCP.to_vec())),
         VendorClass::Pxe => {
             options.push((option::VENDOR_CLASS, b"PXEClient".to_vec()));
-            options.push((option::VENDOR_SPECIFIC, PXE_USE_THIS_FILE.to_vec()));
+            options.push((option::VENDOR_SPECIFIC, pxe_options(request)));
             options.extend(request.uuid_option.clone().map(|uuid| (option::CLIENT_UUID, uuid)));
         }
         VendorClass::Http => options.push((option::VENDOR_CLASS, b"HTTPClient".to_vec())),

@@ -48,6 +48,8 @@ pub struct Request {
     pub machine_uuid: Option<Uuid>,
     /// Option 97 as sent, to be sent back (RFC 4578 §2.3).
     pub uuid_option: Option<Vec<u8>>,
+    /// Which of a boot server's programs PXE firmware asks for, and which part of it (PXE 2.1 §2.2.4, PXE_BOOT_ITEM).
+    pub boot_item: Option<[u8; 4]>,
     /// The largest message it takes (option 57), with IP and UDP headers.
     pub max_size: Option<u16>,
     /// Options it asks for (option 55).
@@ -200,6 +202,10 @@ impl Request {
             vendor: vendor_class(options.find(option::VENDOR_CLASS)),
             ipxe: options.find(option::USER_CLASS).is_some_and(|class| has_user_class(class, b"iPXE")),
             machine_uuid: uuid_option.and_then(machine_uuid),
+            boot_item: options
+                .find(option::VENDOR_SPECIFIC)
+                .and_then(|field| find_sub_option(field, sub_option::PXE_BOOT_ITEM))
+                .and_then(|item| item.try_into().ok()),
             uuid_option: uuid_option.filter(|value| value.len() == 17).map(<[u8]>::to_vec),
             max_size: options.find_u16(option::MAX_SIZE),
             parameters: options.find(option::PARAMETER_LIST).unwrap_or_default().to_vec(),

@@ -75,6 +75,12 @@ fn firmware_has_its_address_from_dnsmasq_and_asks_port_4011_what_to_boot() {
         assert_eq!((answer.kind, answer.xid, answer.message.siaddr), (5, 4, SERVER));
         assert_gives_no_address(&answer);
         assert_eq!(answer.message.options.find(60), Some(b"PXEClient".as_slice()));
+        let item = [71, 4, 0x80, 0, 0, 0, 255];
+        client.tell(&ClientMessage { xid: 5, ..request }.option(43, &item), dhcp::BOOT_SERVER_PORT).await;
+        let about_item = client.hear().await;
+        assert_eq!((about_item.kind, about_item.xid, about_item.boot_file.as_ref()), (5, 5, answer.boot_file.as_ref()));
+        let expected = [[6, 1, 8].as_slice(), &item].concat();
+        assert_eq!(about_item.message.options.find(43), Some(expected.as_slice()), "PXE 2.1 §2.2.5");
         let file = answer.boot_file.unwrap();
         let fetched = host.command("curl").args(["-s", &format!("tftp://{SERVER}/{file}")]).output().await.unwrap();
         assert_eq!(String::from_utf8_lossy(&fetched.stdout), "the bytes of undionly.kpxe");
