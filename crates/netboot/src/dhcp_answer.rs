@@ -2,10 +2,10 @@
 
 use crate::Inner;
 use crate::book::place_of_subnet;
-use crate::committer::Outcome;
+use crate::committer::{Afterwards, Outcome};
 use crate::event::{self, DhcpEvent};
 use dhcp::{
-    Boot, BootFile, Decision, Destination, Found, LeaseChange, MessageType, Reply, Request, Silence, Subnet,
+    Boot, BootFile, Decision, Destination, Found, Lease, LeaseChange, MessageType, Reply, Request, Silence, Subnet,
     VendorClass, Verdict, decide_boot_server, destination,
 };
 use lifecycle::{BootDecision, BootFacts, BootOffer, BootTarget, Client, ClientArch, Program, boot_offer, decide_boot};
@@ -13,6 +13,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 use types::event::NewEvent;
+use types::subnet::Cidr;
 use types::{MachineId, Timestamp};
 
 /// A message that was heard on one of our networks.
@@ -22,6 +23,20 @@ pub(crate) struct Heard {
     pub(crate) source: SocketAddrV4,
     subnets: Arc<[Subnet]>,
     subnet: usize,
+}
+
+/// An answer that can leave, and its entry in the history.
+struct Ready<S> {
+    send: S,
+    letter: Option<Letter>,
+    event: Option<NewEvent>,
+}
+
+impl<S: FnOnce(Option<Letter>)> Ready<S> {
+    fn go(self, inner: &Inner) {
+        (self.send)(self.letter);
+        self.event.into_iter().for_each(|event| inner.backend.record(event));
+    }
 }
 
 /// What is to be done beside the answer, or before it.
@@ -99,57 +114,61 @@ impl Inner {
             let reply = decision.reply.as_ref().ok();
             let letter = letter(heard, reply);
             let event = self.event(heard, facts, &boot_decision, &decision, now);
+            let ready = Ready { send, letter, event };
             match (decision.change, place) {
                 (Some(LeaseChange::Persist(lease)), Some(place)) => {
                     let remaining = stored_until.and_then(|until| shortened(heard, reply?, until, now));
-                    let (inner, network) = (Arc::clone(self), subnet.spec.cidr);
-                    let (address, expires) = (lease.address, lease.expires);
-                    let afterwards = move |outcome| match (outcome, remaining) {
-                        (Outcome::Stored, _) => {
-                            inner.book.note_stored(network, address, expires);
-                            inner.conclude(send, letter, event);
-                        }
-                        // The client keeps what it has for as long as the disk says so.
-                        (Outcome::Lost, Some(remaining)) => inner.conclude(send, Some(remaining), event),
-                        (Outcome::Lost, None) => {}
-                    };
-                    place.fill(lease, Box::new(afterwards));
+                    let afterwards = self.when_settled(subnet.spec.cidr, &lease, ready, remaining);
+                    place.fill(lease, afterwards);
                     None
                 }
-                (Some(LeaseChange::Probe(lease)), _) => Some((send, letter, event, Next::Probe(lease.address))),
-                _ => Some((send, letter, event, Next::of(decision.reply.err()))),
+                (Some(LeaseChange::Probe(lease)), _) => Some((ready, Next::Probe(lease.address))),
+                _ => Some((ready, Next::of(decision.reply.err()))),
             }
         };
-        let at_once = self.book.decide(request, subnet, &heard.subnets, &boot, now, conclude);
-        let Some((send, letter, event, next)) = at_once else { return };
-        if let Next::Probe(address) = next {
-            return self.answer_when_silent(address, heard, facts, (send, letter, event));
-        }
-        self.conclude(send, letter, event);
-        if next == Next::TellExhausted {
-            self.tell_exhausted(heard, facts, now);
+        match self.book.decide(request, subnet, &heard.subnets, &boot, now, conclude) {
+            None => {}
+            Some((ready, Next::Probe(address))) => self.answer_when_silent(address, heard, facts, ready),
+            Some((ready, Next::Nothing)) => ready.go(self),
+            Some((ready, Next::TellExhausted)) => {
+                ready.go(self);
+                self.tell_exhausted(heard, facts, now);
+            }
         }
     }
 
-    fn conclude(&self, send: impl FnOnce(Option<Letter>), letter: Option<Letter>, event: Option<NewEvent>) {
-        send(letter);
-        event.into_iter().for_each(|event| self.backend.record(event));
+    /// What follows when it is known whether `lease` is on the disk. If it is not, the client is told `remaining`: it
+    /// keeps what it has for as long as the disk says so.
+    fn when_settled<S>(
+        self: &Arc<Self>,
+        network: Cidr,
+        lease: &Lease,
+        ready: Ready<S>,
+        remaining: Option<Letter>,
+    ) -> Afterwards
+    where
+        S: FnOnce(Option<Letter>) + Send + 'static,
+    {
+        let (inner, address, expires) = (Arc::clone(self), lease.address, lease.expires);
+        Box::new(move |outcome| match (outcome, remaining) {
+            (Outcome::Stored, _) => {
+                inner.book.note_stored(network, address, expires);
+                ready.go(&inner);
+            }
+            (Outcome::Lost, None) => {}
+            (Outcome::Lost, letter) => Ready { letter, ..ready }.go(&inner),
+        })
     }
 
     /// Answers when nothing answers at `address`; else the message is decided on again, without that address.
-    fn answer_when_silent<S>(
-        self: &Arc<Self>,
-        address: Ipv4Addr,
-        heard: &Heard,
-        facts: &BootFacts,
-        (send, letter, event): (S, Option<Letter>, Option<NewEvent>),
-    ) where
+    fn answer_when_silent<S>(self: &Arc<Self>, address: Ipv4Addr, heard: &Heard, facts: &BootFacts, ready: Ready<S>)
+    where
         S: FnOnce(Option<Letter>) + Send + 'static,
     {
         let (inner, heard, facts) = (Arc::clone(self), heard.clone(), facts.clone());
         let settle = move |found| match inner.settle(address, &heard, found) {
-            Verdict::Offer | Verdict::Disbelieve => inner.conclude(send, letter, event),
-            Verdict::Quarantine => inner.answer(&heard, &facts, send),
+            Verdict::Offer | Verdict::Disbelieve => ready.go(&inner),
+            Verdict::Quarantine => inner.answer(&heard, &facts, ready.send),
         };
         match self.prober.get() {
             Some(prober) => prober.ask(address, Box::new(settle)),
