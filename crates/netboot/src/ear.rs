@@ -22,6 +22,11 @@ use std::time::{Duration, Instant};
 /// Looks at the socket are this far apart at least. It is a small part of a network boot's round trips, and at ten
 /// thousand messages a second enough for ten of them.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
+/// They come closer where there is much to take, so that a relay does not get too many answers at once.
+const BETWEEN_LOOKS_UNDER_LOAD: Duration = Duration::from_micros(125);
+/// How many messages a look should take: below the first it may come later, above the second it comes sooner.
+const FEW: usize = 12;
+const MANY: usize = 32;
 /// Larger than any DHCP message on Ethernet; jumbo frames are cut, and then refused.
 const MAX_MESSAGE: usize = 4096;
 /// Messages of one call of the system.
@@ -74,6 +79,7 @@ impl Ear {
         let mut inbox = Inbox::new();
         let mut events = [EpollEvent::empty(); 2];
         let mut looked = Instant::now();
+        let mut between = BETWEEN_LOOKS;
         while !self.is_stopped.load(Ordering::Acquire) {
             let may_sleep = self.outbox.leave();
             let ready =
@@ -85,22 +91,28 @@ impl Ear {
                 // It was rung, so that there is something to read.
                 self.bell.read().ok();
             }
-            rest(BETWEEN_LOOKS.saturating_sub(looked.elapsed()));
+            rest(between.saturating_sub(looked.elapsed()));
             looked = Instant::now();
-            self.look(socket, &mut inbox, &take)?;
+            between = match self.look(socket, &mut inbox, &take)? {
+                taken if taken < FEW => BETWEEN_LOOKS.min(between * 2),
+                taken if taken > MANY => BETWEEN_LOOKS_UNDER_LOAD.max(between / 2),
+                _ => between,
+            };
         }
         Ok(())
     }
 
-    /// Takes what is there, and sends what is to be sent.
-    fn look(&self, socket: &UdpSocket, inbox: &mut Inbox, take: &impl Fn(&[u8], SocketAddrV4)) -> io::Result<()> {
+    /// Takes what is there, and sends what is to be sent; says how many messages it took.
+    fn look(&self, socket: &UdpSocket, inbox: &mut Inbox, take: &impl Fn(&[u8], SocketAddrV4)) -> io::Result<usize> {
         let until = Instant::now() + BETWEEN_LOOKS;
+        let mut all = 0;
         loop {
             let taken = inbox.receive(socket, take)?;
             self.outbox.send(socket, taken + BURST);
+            all += taken;
             // A flood must not keep it from hearing that it is to stop.
             if taken < TOGETHER || Instant::now() > until {
-                return Ok(());
+                return Ok(all);
             }
         }
     }

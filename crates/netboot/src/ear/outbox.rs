@@ -125,3 +125,42 @@ fn send_apart(socket: &UdpSocket, letters: &[Letter]) -> io::Result<usize> {
         parts.map(|((address, slice), control)| MMsgHdr::new_with_addr(address, slice, control)).collect();
     Ok(sendmmsg(socket, &mut headers, SendFlags::DONTWAIT)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    #[test]
+    fn who_sends_is_told_once_and_does_not_sleep_while_answers_wait() {
+        let (client, server) =
+            (UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap(), UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+        let SocketAddr::V4(to) = client.local_addr().unwrap() else { panic!("it was bound to IPv4") };
+        let outbox = Outbox::attended();
+        assert!(!outbox.put(vec![1], to), "somebody attends to it");
+        assert!(!outbox.leave());
+        outbox.send_all(&server);
+        assert!(outbox.leave());
+        assert!(outbox.put(vec![2], to));
+        assert!(!outbox.put(vec![3], to), "it was told already");
+    }
+
+    #[test]
+    fn answers_leave_in_order_and_one_that_cannot_be_sent_is_passed_over() {
+        let (client, server) =
+            (UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap(), UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+        let SocketAddr::V4(to) = client.local_addr().unwrap() else { panic!("it was bound to IPv4") };
+        let outbox = Outbox::attended();
+        outbox.put(vec![1], to);
+        // Nobody may send to broadcast from a socket that was not told so.
+        outbox.put(vec![2], SocketAddrV4::new(Ipv4Addr::BROADCAST, to.port()));
+        outbox.put(vec![3, 3], to);
+        outbox.put(vec![4, 4], to);
+        outbox.send(&server, 3);
+        outbox.send(&server, 3);
+        let mut buffer = [0; 16];
+        let arrived: Vec<Vec<u8>> =
+            (0..3).map(|_| client.recv(&mut buffer).map(|len| buffer[..len].to_vec()).unwrap()).collect();
+        assert_eq!(arrived, [vec![1], vec![3, 3], vec![4, 4]]);
+    }
+}
