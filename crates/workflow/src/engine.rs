@@ -99,11 +99,13 @@ impl<S: RunStore, C: Catalogue> Engine<S, C> {
         while !shutdown.is_cancelled() {
             let free = self.options.slots.saturating_sub(workers.len());
             let now = self.clock.now();
+            // From before the claim, which gives each run's commands up to it: none is announced to nobody.
+            let new_commands = self.store.command_seq();
             let earliest = match self.store.claim_due(now, after(now, self.options.lease), free).await {
                 Ok(claimed) => {
                     for claimed in claimed {
-                        let engine = self.clone();
-                        workers.spawn(async move { engine.advance(claimed).await });
+                        let (engine, new_commands) = (self.clone(), new_commands.clone());
+                        workers.spawn(async move { engine.advance(claimed, new_commands).await });
                     }
                     now
                 }
@@ -130,17 +132,20 @@ impl<S: RunStore, C: Catalogue> Engine<S, C> {
     }
 
     /// Moves one claimed run until it sleeps, rests or is lost to another server.
-    async fn advance(&self, claimed: Claimed) {
+    async fn advance(&self, claimed: Claimed, new_commands: watch::Receiver<i64>) {
         let run_id = claimed.run.id;
-        match self.advance_while_owned(claimed).await {
+        match self.advance_while_owned(claimed, new_commands).await {
             Ok(()) => {}
             Err(CommitError::LeaseLost) => info!(run.id = %run_id, "run {run_id} is another server's now"),
             Err(error) => warn!(run.id = %run_id, %error, "run {run_id} is let go of"),
         }
     }
 
-    async fn advance_while_owned(&self, claimed: Claimed) -> Result<(), CommitError> {
-        let mut new_commands = self.store.command_seq();
+    async fn advance_while_owned(
+        &self,
+        claimed: Claimed,
+        mut new_commands: watch::Receiver<i64>,
+    ) -> Result<(), CommitError> {
         let Claimed { run, lease, seen, event_woke, mut commands } = claimed;
         let mut woken = event_woke.then_some(WokenBy::Event);
         let mut work = Work {
@@ -164,7 +169,6 @@ impl<S: RunStore, C: Catalogue> Engine<S, C> {
                     work.commit_and_keep().await?;
                     let looked = self.look(at, &mut work, new_commands.clone()).await;
                     let now = self.clock.now();
-                    // A command that came between the claim and the subscription is announced to nobody.
                     let mut commanded = new_commands.has_changed().unwrap_or(false);
                     let event = match looked {
                         Looked::Finished(result) => {
@@ -224,17 +228,17 @@ impl<S: RunStore, C: Catalogue> Engine<S, C> {
     async fn interrupted(&self, run: RunId, done: Option<i64>, mut new_commands: watch::Receiver<i64>) {
         let unread = |command: &&OperatorCommand| done.is_none_or(|done| command.seq > done);
         loop {
+            if new_commands.changed().await.is_err() {
+                return std::future::pending().await;
+            }
             match self.store.commands(run).await {
                 Ok(commands) if commands.iter().filter(unread).any(|command| command.command.interrupts()) => return,
                 Ok(_) => {}
                 Err(error) => {
                     info!(run.id = %run, %error, "commands cannot be read; trying again");
+                    new_commands.mark_changed();
                     self.clock.sleep_until(after(self.clock.now(), STORE_PAUSE)).await;
-                    continue;
                 }
-            }
-            if new_commands.changed().await.is_err() {
-                return std::future::pending().await;
             }
         }
     }

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 /// How long one connection waits for another's lock. The only other writer is a checkpoint or a person's shell.
 const BUSY: Duration = Duration::from_secs(5);
+/// What the writer keeps of the database, to change it without reading it again: the rows and indexes of some thousand
+/// machines under way.
+const WRITERS_CACHE_KIB: i64 = 32 << 10;
 /// Statements that a connection keeps prepared: all there are in this crate.
 const PREPARED: usize = 192;
 
@@ -23,6 +26,7 @@ impl Connection {
         let connection = Self::with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         connection.inner.pragma_update(None, "journal_mode", "wal")?;
         connection.inner.pragma_update(None, "synchronous", "full")?;
+        connection.inner.pragma_update(None, "cache_size", -WRITERS_CACHE_KIB)?;
         Ok(connection)
     }
 
