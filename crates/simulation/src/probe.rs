@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 use store::{Moment, Probe};
 use tokio::sync::Notify;
 
@@ -52,5 +53,9 @@ impl Probe for CrashingProbe {
             self.crash.happen();
             std::future::pending::<()>().await;
         }
+    }
+
+    fn gathering(&self) -> Duration {
+        Duration::ZERO
     }
 }

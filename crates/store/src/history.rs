@@ -253,14 +253,18 @@ impl Recorder {
 }
 
 impl Recorded {
-    /// Returns when there is something to write.
-    pub(crate) async fn wait(&mut self) {
+    /// Returns when there is something to write, and has been for as long as `gathering`. A write that somebody waits
+    /// for may come first, and takes it along.
+    pub(crate) async fn wait(&mut self, gathering: Duration) {
         if self.stuck {
             return tokio::time::sleep(RETRY).await;
         }
         match self.queue.recv().await {
             Some(event) => self.pending.push(event),
             None => std::future::pending().await,
+        }
+        if !gathering.is_zero() {
+            tokio::time::sleep(gathering).await;
         }
     }
 

@@ -5,6 +5,11 @@
 
 use crate::Store;
 use async_trait::async_trait;
+use std::time::Duration;
+
+/// While a rack boots, entries come by the thousand in a second. A commit for each is half of what its boot script costs;
+/// this makes it 200 commits a second at most, and nobody sees that an entry is that much late.
+const GATHERING: Duration = Duration::from_millis(5);
 
 /// A moment of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +25,12 @@ pub enum Moment {
 pub trait Probe: Send + Sync {
     /// The transaction has come to `moment`, and goes on when this returns.
     async fn reached(&self, moment: Moment);
+
+    /// How long an entry of the history that nobody waits for may wait for others. Who waits for rest, as
+    /// [`Store::is_idle`] shows it, wants none of that.
+    fn gathering(&self) -> Duration {
+        GATHERING
+    }
 }
 
 /// Holds nothing.

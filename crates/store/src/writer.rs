@@ -157,7 +157,7 @@ impl WriterTask {
             let open = tokio::select! {
                 biased;
                 count = self.requests.recv_many(&mut queued, BATCH) => count > 0,
-                () = desk.recorded.wait(), if !self.requests.is_closed() => true,
+                () = desk.recorded.wait(self.probe.gathering()), if !self.requests.is_closed() => true,
                 () = tokio::time::sleep(LOOK_AGAIN), if desk.tx.room.is_unwell() => {
                     (desk, ()) = self.disk.lend(desk, Desk::look_again).await;
                     true

@@ -1,10 +1,12 @@
 //! What the writing task promises when things go wrong.
 
 use crate::sql::{query, query_scalar};
-use crate::{EncryptionKey, Store, StoreError, StoreOptions};
+use crate::{EncryptionKey, Moment, Probe, Store, StoreError, StoreOptions};
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use types::Timestamp;
 use types::event::NewEvent;
 use workflow::ports::Clock;
@@ -20,9 +22,44 @@ impl Clock for StoppedClock {
     async fn sleep_until(&self, _at: Timestamp) {}
 }
 
-async fn open(folder: &tempfile::TempDir) -> Store {
+fn options(folder: &tempfile::TempDir) -> StoreOptions {
     let (path, key) = (folder.path().join("slipway.db"), EncryptionKey::from_bytes([1; 32]));
-    Store::open(StoreOptions { path, key, clock: Arc::new(StoppedClock) }).await.unwrap()
+    StoreOptions { path, key, clock: Arc::new(StoppedClock) }
+}
+
+async fn open(folder: &tempfile::TempDir) -> Store {
+    Store::open(options(folder)).await.unwrap()
+}
+
+/// Counts transactions, and lets entries that nobody waits for gather for as long as they like.
+#[derive(Default)]
+struct Patient(AtomicUsize);
+
+#[async_trait]
+impl Probe for Patient {
+    async fn reached(&self, moment: Moment) {
+        if moment == Moment::AfterCommit {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn gathering(&self) -> Duration {
+        Duration::MAX
+    }
+}
+
+#[tokio::test]
+async fn recorded_events_gather_and_share_the_transaction_of_the_next_write() {
+    let (folder, probe) = (tempfile::tempdir().unwrap(), Arc::new(Patient::default()));
+    let store = Store::open_probed(options(&folder), Arc::<Patient>::clone(&probe)).await.unwrap();
+    let before = probe.0.load(Ordering::SeqCst);
+    for _ in 0..10 {
+        store.record(event(1));
+        tokio::task::yield_now().await;
+    }
+    store.append(vec![event(1)]).await.unwrap();
+    assert_eq!(count(&store).await, 11);
+    assert_eq!(probe.0.load(Ordering::SeqCst) - before, 1, "one for all");
 }
 
 fn event(size: usize) -> NewEvent {
