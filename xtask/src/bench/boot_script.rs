@@ -21,6 +21,7 @@ const LIMIT_WITH_IDLE: f64 = 1000.0;
 /// The p99, alone and beside idle connections.
 pub(super) fn measure(context: &Context) -> Result<Vec<Row>> {
     let (seconds, rounds) = if context.quick { (5, 1) } else { (20, 3) };
+    let program = context.slipway()?;
     let client = load::build("script_load")?;
     let (network, pins) = (Namespace::create()?, Pins::choose());
     let files = context.scratch("files")?;
@@ -28,10 +29,10 @@ pub(super) fn measure(context: &Context) -> Result<Vec<Row>> {
         fs::write(files.join(file), load::content(1 << 20))?;
     }
     let config = format!("listen: 127.0.0.1:{PORT}\nboot: {{maintenance_os: {0}, loaders: {0}}}", files.display());
-    let slipway = Slipway::start(context.slipway()?, &network, &context.scratch("slipway")?, &config)?;
+    let slipway = Slipway::start(program, &network, &context.scratch("slipway")?, &config)?;
     let site = context.scratch("site")?;
     fs::write(site.join("site.yaml"), site_yaml())?;
-    let mut apply = network.command(context.slipway()?);
+    let mut apply = network.command(program);
     apply.env("SLIPWAY_SERVER", &slipway.url).env("SLIPWAY_TOKEN", &slipway.token);
     command::run(apply.arg("apply").arg("-f").arg(&site)).context("declaring the machines")?;
     pins.pin_server(slipway.server.id())?;

@@ -45,9 +45,10 @@ pub(super) fn measure(context: &Context) -> Result<Vec<Row>> {
     let (seconds, rounds) = if context.quick { (3, 1) } else { (10, 3) };
     let tools = Peer::unpack(&["kea-dhcp4-server", "kea-admin"])?;
     let other = Peer::unpack(&["dnsmasq-base"])?;
+    let program = context.slipway()?;
     let load = Perfdhcp { program: &tools, seconds, pins: Pins::choose(), most: Cell::default() };
     let folder = context.scratch("leases")?;
-    let (ours, kea, dnsmasq) = (Ours { program: context.slipway()? }, Kea { peer: &tools }, Dnsmasq { peer: &other });
+    let (ours, kea, dnsmasq) = (Ours { program }, Kea { peer: &tools }, Dnsmasq { peer: &other });
     let bench = |contestant, processor| Bench { load: &load, folder: &folder, contestant, processor };
     let [ours_quarter, kea_quarter, ours_whole, kea_whole, by_dnsmasq, ours_second, kea_second] = interleaved(
         rounds,

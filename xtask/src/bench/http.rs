@@ -18,6 +18,7 @@ const GOAL: f64 = 0.9;
 pub(super) fn measure(context: &Context) -> Result<Vec<Row>> {
     let (milliseconds, rounds) = if context.quick { (1000, 1) } else { (3000, 5) };
     let nginx = Peer::unpack(&["nginx", "nginx-common"])?;
+    let program = context.slipway()?;
     let client = load::build("http_load")?;
     let (network, pins) = (Namespace::create()?, Pins::choose());
     let folder = context.scratch("files")?;
@@ -25,7 +26,7 @@ pub(super) fn measure(context: &Context) -> Result<Vec<Row>> {
     let peer = start_nginx(&nginx, &network, &folder, &context.scratch("nginx")?)?;
     let config =
         format!("listen: 127.0.0.1:{SLIPWAY_PORT}\nboot: {{maintenance_os: {0}, loaders: {0}}}", folder.display());
-    let slipway = Slipway::start(context.slipway()?, &network, &context.scratch("slipway")?, &config)?;
+    let slipway = Slipway::start(program, &network, &context.scratch("slipway")?, &config)?;
     let contestants =
         [(&slipway.server, SLIPWAY_PORT, format!("/boot/files/{FILE}")), (&peer, NGINX_PORT, format!("/{FILE}"))];
     for (server, ..) in &contestants {

@@ -5,9 +5,13 @@
 use super::Namespace;
 use crate::{cargo, command, place};
 use anyhow::{Context as _, Result};
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+const THIS_THREAD: Pid = Pid::from_raw(0);
 
 /// Builds a load client.
 pub(super) fn build(name: &str) -> Result<PathBuf> {
@@ -49,15 +53,24 @@ fn has_port(process: u32, protocol: &str, port: u16) -> bool {
 }
 
 /// The last processor is the client's and the others are the servers'. Without that, what is measured is how the
-/// system moves them about.
+/// system moves them about. As long as this is there, what is started has the servers' processors from its first
+/// instruction on, and makes as many threads as it has use for.
 #[derive(Debug)]
 pub(super) struct Pins {
     last: usize,
+    before: Option<CpuSet>,
 }
 
 impl Pins {
     pub(super) fn choose() -> Self {
-        Self { last: std::thread::available_parallelism().map_or(0, |processors| processors.get() - 1) }
+        let last = std::thread::available_parallelism().map_or(0, |processors| processors.get() - 1);
+        let before = sched_getaffinity(THIS_THREAD).ok();
+        let mut servers = CpuSet::new();
+        let all_fit = (0..last).all(|processor| servers.set(processor).is_ok());
+        if last > 0 && all_fit {
+            sched_setaffinity(THIS_THREAD, &servers).ok();
+        }
+        Self { last, before }
     }
 
     /// Keeps a server, all its threads and what it starts off the client's processor.
@@ -82,5 +95,13 @@ impl Pins {
         let mut command = network.command("taskset");
         command.args(["--cpu-list", &self.last.to_string()]).arg(program);
         command
+    }
+}
+
+impl Drop for Pins {
+    fn drop(&mut self) {
+        if let Some(before) = &self.before {
+            sched_setaffinity(THIS_THREAD, before).ok();
+        }
     }
 }

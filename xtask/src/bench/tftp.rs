@@ -23,6 +23,7 @@ const GOAL: f64 = 1.5;
 pub(super) fn measure(context: &Context) -> Result<Vec<Row>> {
     let (milliseconds, rounds) = if context.quick { (1000, 1) } else { (3000, 5) };
     let peers = [Peer::unpack(&["tftpd-hpa"])?, Peer::unpack(&["atftpd"])?];
+    let program = context.slipway()?;
     let client = load::build("tftp_load")?;
     let (network, pins) = (Namespace::create()?, Pins::choose());
     let folder = context.scratch("files")?;
@@ -32,7 +33,7 @@ pub(super) fn measure(context: &Context) -> Result<Vec<Row>> {
         "listen: 127.0.0.1:8080\ntftp: 127.0.0.1:{SLIPWAY_PORT}\nboot: {{maintenance_os: {0}, loaders: {0}}}",
         folder.display()
     );
-    let slipway = Slipway::start(context.slipway()?, &network, &context.scratch("slipway")?, &config)?;
+    let slipway = Slipway::start(program, &network, &context.scratch("slipway")?, &config)?;
     for server in servers.iter().chain([&slipway.server]) {
         pins.pin_server(server.id())?;
     }
