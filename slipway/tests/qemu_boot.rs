@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 use types::event::Event;
 use types::machine::Firmware;
@@ -23,6 +24,8 @@ use wire::ApplyFile;
 
 /// From power-on to an event: measured 25 s, and a minute more where the firmware tries another way first.
 const LIMIT: Duration = Duration::from_secs(240);
+/// How often the console is read.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 const MAC: &str = "52:54:00:77:00:01";
 
 /// A server on a bridge with a machine plugged into it.
@@ -100,6 +103,20 @@ impl Scene {
         self.until(|event| event.kind == "agent.registered").await
     }
 
+    /// What the machine wrote on its serial port after its first `before` bytes, once `text` is in it.
+    async fn until_written(&self, before: usize, text: &str) -> String {
+        let written = async {
+            loop {
+                let serial = self.serial();
+                match serial.get(before..).filter(|new| new.contains(text)) {
+                    Some(new) => return new.to_owned(),
+                    None => tokio::time::sleep(LOOK_EVERY).await,
+                }
+            }
+        };
+        tokio::time::timeout(LIMIT, written).await.unwrap_or_else(|_| panic!("{}", self.serial()))
+    }
+
     /// What the machine wrote on its serial port.
     fn serial(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.machine.spec().serial_log()).unwrap_or_default()).into_owned()
@@ -169,7 +186,45 @@ fn firmware_with_secure_boot_refuses_ipxe_and_boots_what_is_signed() {
         let machine = scene.client.find::<types::machine::MachineSpec>("m-525400770001").await.unwrap();
         let machine = serde_json::to_value(&machine).unwrap();
         assert_eq!(machine["status"]["inventory"]["board"]["secure_boot"], true, "{machine:#}");
+
+        // Nothing is to be done with it, so it is led to its disk, by the same signed GRUB.
+        let written = scene.serial().len();
+        scene.machine.stop().await.unwrap();
+        make_signed_disk(&scene.machine.spec().disk());
+        // Firmware wakes only the disks that are in its order.
+        scene.machine.start(&BootPlan { source: BootSource::DefaultOrder, cd: None }).await.unwrap();
+        let serial = scene.until_written(written, FROM_DISK).await;
+        let (_, after) = serial.split_once("Slipway: nothing to boot").unwrap();
+        assert!(!after.contains("BdsDxe"), "the firmware went on to the disk, not GRUB: {serial}");
     });
+}
+
+/// What the loader on the disk says.
+const FROM_DISK: &str = "this is the disk";
+
+/// A disk with the signed shim and GRUB, which says where it is.
+fn make_signed_disk(disk: &Path) {
+    let mtools = built("debian/image-tools", "usr/bin/mtools").join("usr/bin/mtools");
+    let mtools = |arguments: &[&str], files: &[&Path]| {
+        let mut command = Command::new(&mtools);
+        command.arg("-c").args(arguments).arg("-i").arg(disk).args(files);
+        command
+    };
+    fs::File::create(disk).unwrap().set_len(64 << 20).unwrap();
+    let shim = built("signed-loaders", "shimx64.efi.signed").join("shimx64.efi.signed");
+    let grub = built("signed-loaders", "grubnetx64.efi.signed").join("grubnetx64.efi.signed");
+    let config = disk.with_file_name("grub.cfg");
+    fs::write(&config, format!("echo '{FROM_DISK}'\nsleep 600\n")).unwrap();
+    for mut command in [
+        mtools(&["mformat", "-v", "ESP"], &[Path::new("::")]),
+        mtools(&["mmd"], &[Path::new("::/EFI"), Path::new("::/EFI/BOOT"), Path::new("::/grub")]),
+        mtools(&["mcopy"], &[&shim, Path::new("::/EFI/BOOT/BOOTX64.EFI")]),
+        mtools(&["mcopy"], &[&grub, Path::new("::/EFI/BOOT/grubx64.efi")]),
+        mtools(&["mcopy"], &[&config, Path::new("::/grub/grub.cfg")]),
+    ] {
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
 }
 
 #[test]

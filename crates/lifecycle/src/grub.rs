@@ -65,13 +65,15 @@ pub fn grub_wait_config(env: &Name) -> String {
 }
 
 /// The configuration that leads a machine to its own disk: the loader of an EFI partition with the volume label
-/// `ESP`, or of any that has one, or whatever the firmware tries next.
+/// `ESP`, or of any that has one, or whatever the firmware tries next. The loader is told that it came from `root`,
+/// wherever it is loaded from, and a shim looks there for what it loads next.
 pub fn grub_local_config(reason: BootReason) -> String {
     format!(
         "echo 'Slipway: nothing to boot: {reason}'\n\
-         if search --no-floppy --set=disk --label ESP; then true\n\
-         else search --no-floppy --set=disk --file /EFI/BOOT/BOOTX64.EFI; fi\n\
-         if chainloader ($disk)/EFI/BOOT/BOOTX64.EFI; then boot; fi\n\
+         if search --no-floppy --set=root --label ESP; then true\n\
+         elif search --no-floppy --set=root --file /EFI/BOOT/BOOTX64.EFI; then true\n\
+         else exit; fi\n\
+         if chainloader /EFI/BOOT/BOOTX64.EFI; then boot; fi\n\
          exit\n"
     )
 }
