@@ -170,8 +170,10 @@ impl QueryBuilder {
 impl<S: Shape<Out: Send> + 'static> Query<S> {
     /// The rows, read in a thread that may be kept: for many.
     pub(crate) async fn fetch_at_length(self, readers: Arc<Readers>) -> Result<Vec<S::Out>> {
-        let read = tokio::task::spawn_blocking(move || self.fetch_all(&*readers));
-        match read.await {
+        // Until the answer is here: what has been read and not yet told is not at rest.
+        let _reading = readers.begin();
+        let reader = Arc::clone(&readers);
+        match tokio::task::spawn_blocking(move || self.fetch_all(&*reader)).await {
             Ok(rows) => rows,
             Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
             // The runtime is being shut down, and the reader with it.

@@ -22,9 +22,15 @@ impl Readers {
         Self { path: path.to_owned(), idle: Mutex::new(Some(Vec::new())), reading: AtomicUsize::new(0) }
     }
 
-    /// Whether somebody reads at this moment.
+    /// Whether somebody reads at this moment, or is about to.
     pub(crate) fn are_reading(&self) -> bool {
         self.reading.load(Ordering::Acquire) > 0
+    }
+
+    /// Counts as reading until what this gives is dropped.
+    pub(super) fn begin(&self) -> Reading<'_> {
+        self.reading.fetch_add(1, Ordering::AcqRel);
+        Reading(self)
     }
 
     /// Takes no more questions.
@@ -47,15 +53,20 @@ impl Readers {
     }
 }
 
+/// Somebody reads.
+pub(super) struct Reading<'r>(&'r Readers);
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.0.reading.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 impl Executor for &Readers {
     fn with<T>(self, work: impl FnOnce(&rusqlite::Connection) -> Result<T>) -> Result<T> {
-        self.reading.fetch_add(1, Ordering::AcqRel);
-        let read = self.take().and_then(|connection| {
-            let read = work(&connection.inner);
-            self.put_back(connection);
-            read
-        });
-        self.reading.fetch_sub(1, Ordering::AcqRel);
+        let connection = self.take()?;
+        let read = work(&connection.inner);
+        self.put_back(connection);
         read
     }
 }
