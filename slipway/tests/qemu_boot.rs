@@ -10,7 +10,7 @@ use lab::host::{CARD, Host};
 use lab::network::Network;
 use lab::power::{BootPlan, BootSource};
 use lab::qemu::{FirmwareFiles, MachineSpec, NetworkBoot, QemuMachine};
-use qemu::{built, in_own_network};
+use qemu::{built, eventually, in_own_network};
 use serde_json::{Value, json};
 use std::fs;
 use std::net::Ipv4Addr;
@@ -24,8 +24,6 @@ use wire::ApplyFile;
 
 /// From power-on to an event: measured 25 s, and a minute more where the firmware tries another way first.
 const LIMIT: Duration = Duration::from_secs(240);
-/// How often the console is read.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
 const MAC: &str = "52:54:00:77:00:01";
 
 /// A server on a bridge with a machine plugged into it.
@@ -105,16 +103,8 @@ impl Scene {
 
     /// What the machine wrote on its serial port after its first `before` bytes, once `text` is in it.
     async fn until_written(&self, before: usize, text: &str) -> String {
-        let written = async {
-            loop {
-                let serial = self.serial();
-                match serial.get(before..).filter(|new| new.contains(text)) {
-                    Some(new) => return new.to_owned(),
-                    None => tokio::time::sleep(LOOK_EVERY).await,
-                }
-            }
-        };
-        tokio::time::timeout(LIMIT, written).await.unwrap_or_else(|_| panic!("{}", self.serial()))
+        let look = async || self.serial().get(before..).filter(|new| new.contains(text)).map(str::to_owned);
+        eventually(LIMIT, look, || self.serial()).await
     }
 
     /// What the machine wrote on its serial port.

@@ -10,7 +10,7 @@ use lab::demo::{ServerProcess, switch_on};
 use lab::network::Network;
 use lab::qemu::{DiskBus, DiskSpec, FaultyIo};
 use lab::rack::{Rack, RackMachine, RackOptions};
-use qemu::{built, in_own_network};
+use qemu::{built, eventually, in_own_network};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -94,16 +94,11 @@ impl Scene {
 
     /// The only run so far, once it has ended.
     async fn first_run(&self) -> RunView {
-        let all = async {
-            loop {
-                let runs = self.client.list_runs(&RunQuery::default()).await.unwrap().items;
-                match runs.first() {
-                    Some(run) => return self.client.wait_for_run(run.id).await.unwrap(),
-                    None => tokio::time::sleep(Duration::from_millis(200)).await,
-                }
-            }
+        let look = async || {
+            let runs = self.client.list_runs(&RunQuery::default()).await.unwrap().items;
+            runs.into_iter().next().filter(|run| run.ended.is_some())
         };
-        tokio::time::timeout(LIMIT, all).await.unwrap_or_else(|_| panic!("{}", self.serial()))
+        eventually(LIMIT, look, || self.serial()).await
     }
 
     async fn run(&self, workflow: &str, params: &Value) -> RunView {

@@ -1,6 +1,10 @@
 //! What tests with QEMU machines have in common.
 
-#![allow(dead_code, clippy::allow_attributes, reason = "each test file uses its part")]
+#![allow(dead_code, unused_imports, clippy::allow_attributes, reason = "each test file uses its part")]
+
+mod rig;
+
+pub(crate) use rig::eventually;
 
 use lab::namespace::command_in_own_network;
 use std::path::{Path, PathBuf};
