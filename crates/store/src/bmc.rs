@@ -5,6 +5,7 @@ use crate::object::Found;
 use crate::object_row::ObjectRow;
 use crate::sql::{query, query_scalar};
 use crate::{Store, StoreError};
+use std::sync::Arc;
 use types::Name;
 use uuid::Uuid;
 
@@ -22,11 +23,11 @@ impl Store {
         let sql = "SELECT * FROM objects
                      WHERE kind = 'Bmc' AND json_extract(status, '$.system_uuid') IS NULL AND name > ?1
                      ORDER BY name LIMIT ?2";
-        let rows = query(sql)
+        let sealer = Arc::clone(&self.inner.sealer);
+        query(sql)
             .bind(after.map_or(String::new(), Name::to_string))
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .fetch_at_length(self.readers())
-            .await?;
-        rows.iter().map(|row| ObjectRow::read(row)?.into_object::<Bmcs>(&self.inner.sealer)).collect()
+            .fetch_at_length(self.readers(), move |row| ObjectRow::read(&row)?.into_object::<Bmcs>(&sealer))
+            .await
     }
 }

@@ -62,6 +62,9 @@ impl From<sql::Error> for StoreError {
         if sql::is_about_a_value(&error) {
             return Self::Corrupt { what: "a row of the database".to_owned() };
         }
+        if let sql::Error::InvalidPath(_) = error {
+            return Self::Unavailable("the store is closed".to_owned());
+        }
         match error.sqlite_error() {
             Some(code) => of_code(code.extended_code.unsigned_abs(), &error.to_string()),
             None => Self::Unavailable(error.to_string()),

@@ -137,6 +137,12 @@ pub enum OpenError {
         /// The newest migration it has seen.
         version: i64,
     },
+    /// The file is a database, and not ours.
+    #[error("{path} is the database of another program, or of a Slipway from before its first release")]
+    Foreign {
+        /// Which file.
+        path: PathBuf,
+    },
     /// The schema cannot be brought up to date.
     #[error("migrating {path}")]
     Migrate {

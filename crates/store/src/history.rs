@@ -79,8 +79,7 @@ impl Store {
         }
         query.push(if newest { " ORDER BY seq DESC" } else { " ORDER BY seq" });
         query.push(" LIMIT ").push_bind(i64::try_from(limit).unwrap_or(i64::MAX));
-        let rows = query.build().fetch_at_length(self.readers()).await?;
-        let mut events = rows.iter().map(read_event).collect::<Result<Vec<_>, _>>()?;
+        let mut events = query.build().fetch_at_length(self.readers(), |row| read_event(&row)).await?;
         if newest {
             events.reverse();
         }

@@ -14,10 +14,9 @@ type Row = (String, String, Option<String>, String, i64, i64, Option<String>);
 impl Store {
     /// Every lease, to start from.
     pub async fn load_leases(&self) -> Result<Vec<Lease>, StoreError> {
-        let rows: Vec<Row> =
-            query_as("SELECT address, mac, client_id, state, since, expires, hostname FROM dhcp_leases")
-                .fetch_all(self.reader())?;
-        rows.into_iter().map(read).collect()
+        query_as::<Row>("SELECT address, mac, client_id, state, since, expires, hostname FROM dhcp_leases")
+            .fetch_at_length(self.readers(), read)
+            .await
     }
 
     /// Keeps leases in place of what their addresses had, all or none; of two for one address the later counts.
@@ -43,9 +42,9 @@ impl Store {
     pub async fn last_address(&self, machine: MachineId) -> Result<Option<IpAddr>, StoreError> {
         let address: Option<String> = query_scalar(
             "SELECT address FROM (
-                 SELECT mac, address, since FROM dhcp_leases UNION ALL SELECT mac, address, since FROM dhcp6_leases
-             ) JOIN machine_macs m USING (mac)
-             WHERE m.machine = ?1 ORDER BY since DESC LIMIT 1",
+                 SELECT address, since FROM machine_macs JOIN dhcp_leases USING (mac) WHERE machine = ?1
+                 UNION ALL SELECT address, since FROM machine_macs JOIN dhcp6_leases USING (mac) WHERE machine = ?1
+             ) ORDER BY since DESC LIMIT 1",
         )
         .bind(machine.to_string())
         .fetch_optional(self.reader())?;

@@ -15,10 +15,9 @@ impl Store {
     /// Every IPv6 lease, to start from.
     pub async fn load_ipv6_leases(&self) -> Result<Vec<Lease>, StoreError> {
         type Row = (String, String, i64, Option<String>, String, i64, i64);
-        let rows: Vec<Row> =
-            query_as("SELECT address, client, association, mac, state, since, expires FROM dhcp6_leases")
-                .fetch_all(self.reader())?;
-        rows.into_iter().map(read).collect()
+        query_as::<Row>("SELECT address, client, association, mac, state, since, expires FROM dhcp6_leases")
+            .fetch_at_length(self.readers(), read)
+            .await
     }
 
     /// Keeps leases in place of what their addresses had, all or none; of two for one address the later counts.

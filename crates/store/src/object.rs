@@ -7,6 +7,7 @@ use crate::{ObjectKind, Store, StoreError};
 use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use types::object::{Kind, Object, Source};
 use types::{Name, ObjectId};
 
@@ -60,13 +61,13 @@ impl Store {
 
     /// Objects in the order of their names, after the one named `after`.
     pub async fn list<K: ObjectKind>(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Found<K>>, StoreError> {
-        let rows = query("SELECT * FROM objects WHERE kind = ?1 AND name > ?2 ORDER BY name LIMIT ?3")
+        let sealer = Arc::clone(&self.inner.sealer);
+        query("SELECT * FROM objects WHERE kind = ?1 AND name > ?2 ORDER BY name LIMIT ?3")
             .bind(word(K::KIND))
             .bind(after.map_or(String::new(), Name::to_string))
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .fetch_at_length(self.readers())
-            .await?;
-        rows.iter().map(|row| ObjectRow::read(row)?.into_object::<K>(&self.inner.sealer)).collect()
+            .fetch_at_length(self.readers(), move |row| ObjectRow::read(&row)?.into_object::<K>(&sealer))
+            .await
     }
 
     /// Makes an object.

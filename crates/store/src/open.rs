@@ -50,7 +50,7 @@ pub struct Store {
     pub(crate) inner: Arc<Inner>,
 }
 
-/// What all clones share. The last one to go lets go of the file.
+/// What all clones share. When the last one goes, the writer writes what is queued and lets go of the file.
 pub(crate) struct Inner {
     pub(crate) writer: Writer,
     pub(crate) recorder: Recorder,
@@ -60,7 +60,6 @@ pub(crate) struct Inner {
     pub(crate) room: Arc<Room>,
     readers: Arc<Readers>,
     writing: Mutex<Option<JoinHandle<()>>>,
-    _lock: File,
 }
 
 impl Store {
@@ -88,8 +87,10 @@ impl Store {
         let mut connection = Connection::open(&path).map_err(database)?;
         migrate(&mut connection, &MIGRATIONS).map_err(|reason| match reason {
             NotMigrated::Newer(version) => OpenError::Newer { path: path.clone(), version },
+            NotMigrated::Foreign => OpenError::Foreign { path: path.clone() },
             NotMigrated::Failed(source) => OpenError::Migrate { path: path.clone(), source },
         })?;
+        connection.prepare_to_write().map_err(database)?;
         check_key(&mut connection, &sealer, &path)?;
         take_runs_back(&mut connection).map_err(load)?;
         let last_seq = history::last_seq(&mut connection).map_err(load)?;
@@ -101,16 +102,16 @@ impl Store {
         let readers = Arc::new(Readers::of(&path));
         let tx = Tx::new(connection, Arc::clone(&sealer), Arc::clone(&room), Arc::clone(&clock));
         let (writer, recorder, writing) =
-            Writer::start(tx, Arc::clone(&signals), probe).map_err(|source| OpenError::Thread { source })?;
+            Writer::start(tx, lock, Arc::clone(&signals), probe).map_err(|source| OpenError::Thread { source })?;
         let writing = Mutex::new(Some(writing));
-        Ok(Self {
-            inner: Arc::new(Inner { writer, recorder, signals, sealer, clock, room, readers, writing, _lock: lock }),
-        })
+        Ok(Self { inner: Arc::new(Inner { writer, recorder, signals, sealer, clock, room, readers, writing }) })
     }
 
     /// Writes what is queued and closes the file. Later writes, by clones, are refused.
     pub async fn close(self) {
         self.inner.writer.close().await;
+        // The last connection to close puts the log into the file, and one that only reads cannot.
+        self.inner.readers.close();
         let writing = self.inner.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         if let Some(Err(ended)) = match writing {
             Some(writing) => Some(writing.await),
@@ -118,7 +119,6 @@ impl Store {
         } {
             tracing::error!(error = %ended, "the writing task did not end by itself");
         }
-        self.inner.readers.close();
     }
 
     /// Returns when nothing can be written any more: the store is closed, or the writing task has died, which

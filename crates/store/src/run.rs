@@ -57,7 +57,7 @@ impl Store {
             query.push(" AND seq < (SELECT seq FROM runs WHERE id = ").push_bind(after.to_string()).push(")");
         }
         query.push(" ORDER BY seq DESC LIMIT ").push_bind(i64::try_from(limit).unwrap_or(i64::MAX));
-        query.build().fetch_at_length(self.readers()).await?.iter().map(read_run).collect()
+        query.build().fetch_at_length(self.readers(), |row| read_run(&row)).await
     }
 
     /// Gives a command to a run, if it means something to the run as it stands, and wakes it.

@@ -1,8 +1,8 @@
 //! SQLite, spoken to in the thread that asks.
 //!
 //! A statement takes some microseconds, and handing it to a thread of the database's own takes several times as much
-//! (docs/decisions/0011). So nothing here waits for anybody: who has much to read or write moves to a thread that may
-//! be kept ([`Readers::at_length`], the writer), and takes the connection along.
+//! (docs/decisions/0011). So a statement runs where it is asked for. Who has much to read moves to a blocking thread
+//! (`fetch_at_length`), and the writer has one of its own.
 
 mod connection;
 mod migrate;

@@ -2,8 +2,8 @@
 //!
 //! What is queued when the task comes back from the disk is done together: one transaction, a savepoint for
 //! each write, one flush. Answers go out after the flush, so that a caller is never told what a power cut could
-//! take back. The task moves to a thread that may wait for the disk, and writes are plain functions there: they
-//! have nothing to wait for but the database.
+//! take back. The task lends what it works with to a thread that may wait for the disk, and writes are plain
+//! functions there: they have nothing to wait for but the database.
 
 mod desk;
 mod thread;
@@ -16,6 +16,7 @@ use crate::seal::Sealer;
 use crate::signals::{Effects, Signals};
 use crate::sql::Connection;
 use desk::Desk;
+use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -86,13 +87,14 @@ impl Writer {
     /// Starts the writing task over `tx`.
     pub(crate) fn start(
         tx: Tx,
+        lock: File,
         signals: Arc<Signals>,
         probe: Arc<dyn Probe>,
     ) -> io::Result<(Self, Recorder, tokio::task::JoinHandle<()>)> {
         let (queue, requests) = mpsc::channel(QUEUE);
         let (recorder, recorded) = Recorder::new();
         let at_work = Arc::new(AtomicBool::new(false));
-        let desk = Desk { tx, recorded };
+        let desk = Desk { tx, recorded, lock };
         let task = WriterTask { disk: DiskThread::start()?, signals, requests, probe, at_work: Arc::clone(&at_work) };
         Ok((Self { queue, at_work }, recorder, tokio::spawn(task.run(desk))))
     }
@@ -159,7 +161,9 @@ impl WriterTask {
                 count = self.requests.recv_many(&mut queued, BATCH) => count > 0,
                 () = desk.recorded.wait(self.probe.gathering()), if !self.requests.is_closed() => true,
                 () = tokio::time::sleep(LOOK_AGAIN), if desk.tx.room.is_unwell() => {
+                    self.at_work.store(true, Ordering::Release);
                     (desk, ()) = self.disk.lend(desk, Desk::look_again).await;
+                    self.at_work.store(false, Ordering::Release);
                     true
                 }
             };
@@ -185,9 +189,12 @@ impl WriterTask {
             desk = self.commit(desk, Vec::new()).await;
             desk.recorded.collect();
         }
-        if let Err(error) = desk.tx.connection.close() {
+        let Desk { tx, lock, .. } = desk;
+        let close = |connection: &mut Option<Connection>| connection.take().map_or(Ok(()), Connection::close);
+        if let (_, Err(error)) = self.disk.lend(Some(tx.connection), close).await {
             warn!(%error, "the database was not closed cleanly; it is checked at the next start");
         }
+        drop(lock);
     }
 
     /// Does the jobs in one transaction and answers them all.

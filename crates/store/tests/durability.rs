@@ -208,3 +208,25 @@ async fn what_is_no_database_is_refused_and_left_alone() {
     assert!(rig.open_with(KEY).await.is_err());
     assert_eq!(std::fs::read_to_string(rig.path()).unwrap(), text);
 }
+
+#[tokio::test]
+async fn a_closed_store_is_one_file() {
+    let mut rig = Rig::start().await;
+    rig.store().events(&Default::default(), 1).await.unwrap();
+    rig.close().await;
+    let mut log = rig.path().into_os_string();
+    log.push("-wal");
+    assert!(!std::path::Path::new(&log).exists(), "everything is in the database file, which can be copied alone");
+}
+
+#[tokio::test]
+async fn another_programs_database_is_refused_and_left_alone() {
+    let mut rig = Rig::start().await;
+    rig.close().await;
+    std::fs::remove_file(rig.path()).unwrap();
+    rusqlite::Connection::open(rig.path()).unwrap().execute_batch("CREATE TABLE moz_places (url TEXT)").unwrap();
+    let before = std::fs::read(rig.path()).unwrap();
+    let refused = rig.open_with(KEY).await.err();
+    assert!(matches!(refused, Some(OpenError::Foreign { .. })), "{refused:?}");
+    assert_eq!(std::fs::read(rig.path()).unwrap(), before);
+}

@@ -117,3 +117,4 @@ CREATE TABLE dhcp_leases (
     expires   INTEGER NOT NULL,
     hostname  TEXT
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX dhcp_leases_of_mac ON dhcp_leases (mac);

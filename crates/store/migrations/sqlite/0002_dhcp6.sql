@@ -9,3 +9,4 @@ CREATE TABLE dhcp6_leases (
     since       INTEGER NOT NULL,
     expires     INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX dhcp6_leases_of_mac ON dhcp6_leases (mac) WHERE mac IS NOT NULL;

@@ -21,13 +21,16 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Opens the file to write, and makes it when there is none. What it commits is on the disk when it returns.
+    /// Opens the file to write, and makes it when there is none. Nothing in it changes yet.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let connection = Self::with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
-        connection.inner.pragma_update(None, "journal_mode", "wal")?;
-        connection.inner.pragma_update(None, "synchronous", "full")?;
-        connection.inner.pragma_update(None, "cache_size", -WRITERS_CACHE_KIB)?;
-        Ok(connection)
+        Self::with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
+    }
+
+    /// From here on readers are not held up by writes, and what is committed is on the disk.
+    pub(crate) fn prepare_to_write(&mut self) -> Result<()> {
+        self.inner.pragma_update(None, "journal_mode", "wal")?;
+        self.inner.pragma_update(None, "synchronous", "full")?;
+        self.inner.pragma_update(None, "cache_size", -WRITERS_CACHE_KIB)
     }
 
     /// Opens the file to read.
@@ -43,6 +46,11 @@ impl Connection {
         inner.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         inner.set_prepared_statement_cache_capacity(PREPARED);
         Ok(Self { inner })
+    }
+
+    /// Whether a transaction is open. SQLite takes back one of its own accord when the disk is full or fails.
+    pub(crate) fn is_in_transaction(&self) -> bool {
+        !self.inner.is_autocommit()
     }
 
     /// Closes it, and says if that could not be done cleanly.

@@ -2,7 +2,7 @@
 
 use super::{Connection, Error};
 
-/// A change of the schema. One that was released never changes.
+/// A change of the schema.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Migration {
     /// Its place, from 1.
@@ -16,6 +16,8 @@ pub(crate) struct Migration {
 pub(crate) enum NotMigrated {
     /// A newer program has had the file. The version it left.
     Newer(i64),
+    /// Another program's, which keeps no version there.
+    Foreign,
     /// The database refused.
     Failed(Error),
 }
@@ -28,6 +30,9 @@ pub(crate) fn migrate(connection: &mut Connection, migrations: &[Migration]) -> 
     if seen > known {
         return Err(NotMigrated::Newer(seen));
     }
+    if seen == 0 && has_tables(connection).map_err(NotMigrated::Failed)? {
+        return Err(NotMigrated::Foreign);
+    }
     for migration in migrations.iter().filter(|migration| migration.version > seen) {
         apply(connection, migration).map_err(NotMigrated::Failed)?;
     }
@@ -36,6 +41,10 @@ pub(crate) fn migrate(connection: &mut Connection, migrations: &[Migration]) -> 
 
 fn user_version(connection: &mut Connection) -> super::Result<i64> {
     connection.inner.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+fn has_tables(connection: &mut Connection) -> super::Result<bool> {
+    connection.inner.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_master)", (), |row| row.get(0))
 }
 
 fn apply(connection: &mut Connection, migration: &Migration) -> super::Result<()> {

@@ -1,9 +1,10 @@
 //! A statement and its values.
 
+use super::Error;
 use super::connection::Executor;
 use super::readers::Readers;
 use super::row::{FromRow, Row};
-use super::{Error, Result};
+use crate::StoreError;
 use rusqlite::types::{FromSql, Value};
 use rusqlite::{CachedStatement, params_from_iter};
 use std::borrow::Cow;
@@ -16,7 +17,11 @@ pub(crate) fn query(sql: impl Into<Cow<'static, str>>) -> Query<Named> {
 }
 
 /// Executes a statement once for each row of values.
-pub(crate) fn execute_each<const N: usize>(sql: &str, rows: Vec<[Value; N]>, executor: impl Executor) -> Result<()> {
+pub(crate) fn execute_each<const N: usize>(
+    sql: &str,
+    rows: Vec<[Value; N]>,
+    executor: impl Executor,
+) -> super::Result<()> {
     executor.with(|connection| {
         let mut statement = connection.prepare_cached(sql)?;
         rows.into_iter().try_for_each(|row| statement.execute(params_from_iter(row)).map(drop))
@@ -45,7 +50,7 @@ pub(crate) trait Shape {
     /// What a row becomes.
     type Out;
     /// Reads what follows `statement`'s execution, up to `limit` rows.
-    fn read(statement: &mut CachedStatement<'_>, values: Vec<Value>, limit: usize) -> Result<Vec<Self::Out>>;
+    fn read(statement: &mut CachedStatement<'_>, values: Vec<Value>, limit: usize) -> super::Result<Vec<Self::Out>>;
 }
 
 /// Rows with names.
@@ -58,7 +63,7 @@ pub(crate) struct Scalar<T>(PhantomData<T>);
 impl Shape for Named {
     type Out = Row;
 
-    fn read(statement: &mut CachedStatement<'_>, values: Vec<Value>, limit: usize) -> Result<Vec<Row>> {
+    fn read(statement: &mut CachedStatement<'_>, values: Vec<Value>, limit: usize) -> super::Result<Vec<Row>> {
         let names: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
         rows(statement, values, limit, |row| Row::read(&names, row))
     }
@@ -67,7 +72,7 @@ impl Shape for Named {
 impl<T: FromRow> Shape for Tuple<T> {
     type Out = T;
 
-    fn read(statement: &mut CachedStatement<'_>, values: Vec<Value>, limit: usize) -> Result<Vec<T>> {
+    fn read(statement: &mut CachedStatement<'_>, values: Vec<Value>, limit: usize) -> super::Result<Vec<T>> {
         rows(statement, values, limit, T::from_row)
     }
 }
@@ -75,7 +80,7 @@ impl<T: FromRow> Shape for Tuple<T> {
 impl<T: FromSql> Shape for Scalar<T> {
     type Out = T;
 
-    fn read(statement: &mut CachedStatement<'_>, values: Vec<Value>, limit: usize) -> Result<Vec<T>> {
+    fn read(statement: &mut CachedStatement<'_>, values: Vec<Value>, limit: usize) -> super::Result<Vec<T>> {
         rows(statement, values, limit, |row| row.get(0))
     }
 }
@@ -84,8 +89,8 @@ fn rows<T>(
     statement: &mut CachedStatement<'_>,
     values: Vec<Value>,
     limit: usize,
-    read: impl Fn(&rusqlite::Row<'_>) -> Result<T>,
-) -> Result<Vec<T>> {
+    read: impl Fn(&rusqlite::Row<'_>) -> super::Result<T>,
+) -> super::Result<Vec<T>> {
     let mut rows = statement.query(params_from_iter(values))?;
     let mut found = Vec::new();
     while found.len() < limit
@@ -104,33 +109,33 @@ impl<S: Shape> Query<S> {
     }
 
     /// The rows, all read in this thread: for few.
-    pub(crate) fn fetch_all(self, executor: impl Executor) -> Result<Vec<S::Out>> {
+    pub(crate) fn fetch_all(self, executor: impl Executor) -> super::Result<Vec<S::Out>> {
         self.fetch(executor, usize::MAX)
     }
 
     /// The first row, if there is one.
-    pub(crate) fn fetch_optional(self, executor: impl Executor) -> Result<Option<S::Out>> {
+    pub(crate) fn fetch_optional(self, executor: impl Executor) -> super::Result<Option<S::Out>> {
         Ok(self.fetch(executor, 1)?.pop())
     }
 
     /// The first row.
-    pub(crate) fn fetch_one(self, executor: impl Executor) -> Result<S::Out> {
+    pub(crate) fn fetch_one(self, executor: impl Executor) -> super::Result<S::Out> {
         self.fetch_optional(executor)?.ok_or(Error::QueryReturnedNoRows)
     }
 
-    fn fetch(self, executor: impl Executor, limit: usize) -> Result<Vec<S::Out>> {
+    fn fetch(self, executor: impl Executor, limit: usize) -> super::Result<Vec<S::Out>> {
         executor.with(|connection| S::read(&mut connection.prepare_cached(&self.sql)?, self.values, limit))
     }
 }
 
 impl Query<Named> {
     /// Executes it; gives how many rows it changed.
-    pub(crate) fn execute(self, executor: impl Executor) -> Result<usize> {
+    pub(crate) fn execute(self, executor: impl Executor) -> super::Result<usize> {
         executor.with(|connection| connection.prepare_cached(&self.sql)?.execute(params_from_iter(self.values)))
     }
 
     /// Executes an INSERT; gives the new row's id.
-    pub(crate) fn insert(self, executor: impl Executor) -> Result<i64> {
+    pub(crate) fn insert(self, executor: impl Executor) -> super::Result<i64> {
         executor.with(|connection| {
             connection.prepare_cached(&self.sql)?.execute(params_from_iter(self.values))?;
             Ok(connection.last_insert_rowid())
@@ -167,13 +172,18 @@ impl QueryBuilder {
     }
 }
 
-impl<S: Shape<Out: Send> + 'static> Query<S> {
-    /// The rows, read in a thread that may be kept: for many.
-    pub(crate) async fn fetch_at_length(self, readers: Arc<Readers>) -> Result<Vec<S::Out>> {
+impl<S: Shape + 'static> Query<S> {
+    /// The rows, read and made sense of in a blocking thread: for many.
+    pub(crate) async fn fetch_at_length<T: Send + 'static>(
+        self,
+        readers: Arc<Readers>,
+        read: impl Fn(S::Out) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<Vec<T>, StoreError> {
         // Until the answer is here: what has been read and not yet told is not at rest.
         let _reading = readers.begin();
         let reader = Arc::clone(&readers);
-        match tokio::task::spawn_blocking(move || self.fetch_all(&*reader)).await {
+        let rows = tokio::task::spawn_blocking(move || self.fetch_all(&*reader)?.into_iter().map(read).collect());
+        match rows.await {
             Ok(rows) => rows,
             Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
             // The runtime is being shut down, and the reader with it.

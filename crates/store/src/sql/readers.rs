@@ -39,9 +39,11 @@ impl Readers {
     }
 
     fn take(&self) -> Result<Connection> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(idle) = idle.as_mut() else { return Err(Error::InvalidPath(self.path.clone())) };
-        idle.pop().map_or_else(|| Connection::open_to_read(&self.path), Ok)
+        let idle = match self.idle.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            Some(idle) => idle.pop(),
+            None => return Err(Error::InvalidPath(self.path.clone())),
+        };
+        idle.map_or_else(|| Connection::open_to_read(&self.path), Ok)
     }
 
     fn put_back(&self, connection: Connection) {

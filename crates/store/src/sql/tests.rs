@@ -38,7 +38,7 @@ async fn readers_see_what_was_committed_and_can_change_nothing() {
     let readers = std::sync::Arc::new(Readers::of(&folder.path().join("test.sqlite")));
     let insert = || query("INSERT INTO things VALUES ('a', 1)");
     insert().execute(&mut connection).unwrap();
-    assert_eq!(query("SELECT * FROM things").fetch_at_length(readers.clone()).await.unwrap().len(), 1);
+    assert_eq!(query("SELECT * FROM things").fetch_at_length(readers.clone(), Ok).await.unwrap().len(), 1);
     assert!(insert().execute(&*readers).is_err());
     readers.close();
     assert!(query("SELECT * FROM things").fetch_all(&*readers).is_err());

@@ -4,12 +4,15 @@ use super::{Answer, Job, Ran, Tx};
 use crate::StoreError;
 use crate::history::Recorded;
 use crate::sql::query;
+use std::fs::File;
 use tracing::{debug, error, warn};
 
 /// What it is done with. It travels between the writing task and that thread.
 pub(super) struct Desk {
     pub(super) tx: Tx,
     pub(super) recorded: Recorded,
+    /// The lock on the file: let go of after the connection.
+    pub(super) lock: File,
 }
 
 impl Desk {
@@ -53,6 +56,8 @@ impl Desk {
             if !keep {
                 self.take_back_one()?;
                 self.tx.effects = before;
+            } else if !self.tx.connection.is_in_transaction() {
+                return Err(StoreError::Disk("a write was cut off and did not notice".to_owned()));
             }
             self.execute("RELEASE write")?;
         }
