@@ -165,7 +165,9 @@ fn of_store(error: &StoreError) -> (StatusCode, &'static str) {
         StoreError::Full => (StatusCode::SERVICE_UNAVAILABLE, code::DISK_FULL),
         StoreError::Disk(_) => (StatusCode::SERVICE_UNAVAILABLE, code::DISK_BROKEN),
         StoreError::Corrupt { .. } => (StatusCode::INTERNAL_SERVER_ERROR, code::DAMAGED),
-        StoreError::LeaseLost | StoreError::Malformed { .. } => (StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL),
+        StoreError::LeaseLost | StoreError::Malformed { .. } | StoreError::Refused(_) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL)
+        }
     }
 }
 

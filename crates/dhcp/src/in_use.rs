@@ -1,7 +1,8 @@
 //! What becomes of an address once the network was asked for it (RFC 2131 §2.2).
 
 use crate::decide::QUARANTINE;
-use crate::{Lease, LeaseState, Leases, Subnet};
+use crate::lease::SQUATTER;
+use crate::{Client, Lease, LeaseState, Leases, Subnet};
 use std::net::Ipv4Addr;
 use types::{MacAddr, Timestamp};
 
@@ -23,48 +24,52 @@ pub enum Verdict {
     Quarantine,
     /// It may be offered although something answers: so much answers that what answers is no host.
     Disbelieve,
+    /// It is settled already, and not for the client: the message is to be decided on anew. So it is for the second of
+    /// two messages that wait for one answer.
+    Again,
 }
 
-/// Stands for whoever uses an address that it was not given.
-const SQUATTER: MacAddr = MacAddr([0; 6]);
 /// Of a pool, this part is quarantined at most because something answered. A router that answers for every address,
 /// or a host that means harm, would else stop all service.
 const MOST_OF_POOL: usize = 2;
 
 impl Leases {
-    /// Settles what becomes of `address`, which was being probed for the card `mac`.
+    /// Settles what becomes of `address`, which was being probed for `client`.
     pub fn settle(
         &mut self,
         subnet: &Subnet,
         address: Ipv4Addr,
-        mac: MacAddr,
+        client: &Client,
         found: Found,
         now: Timestamp,
     ) -> Verdict {
-        let Some(row) = self.find(address).filter(|row| row.state == LeaseState::Probing).cloned() else {
-            return Verdict::Offer;
+        let Some(row) = self.find(address).filter(|row| row.is_of(client)).cloned() else {
+            return Verdict::Again;
         };
+        match row.state {
+            LeaseState::Probing => {}
+            LeaseState::Offered | LeaseState::Bound => return Verdict::Offer,
+            LeaseState::Released | LeaseState::Declined => return Verdict::Again,
+        }
         let verdict = match found {
             Found::Nobody => Verdict::Offer,
             // The client itself still has the address of its last start.
-            Found::Somebody(Some(card)) if card == mac => Verdict::Offer,
-            Found::Somebody(_) if self.usage(subnet, now).is_mostly_declined() => Verdict::Disbelieve,
+            Found::Somebody(Some(card)) if card == client.mac => Verdict::Offer,
+            Found::Somebody(_) if self.is_mostly_declined(subnet, now) => Verdict::Disbelieve,
             Found::Somebody(_) => Verdict::Quarantine,
         };
-        self.put(match verdict {
-            Verdict::Offer | Verdict::Disbelieve => Lease { state: LeaseState::Offered, ..row },
-            Verdict::Quarantine => {
-                let expires = now.checked_add(QUARANTINE).unwrap_or(Timestamp::MAX);
-                let state = LeaseState::Declined;
-                Lease { address, mac: SQUATTER, client_id: None, state, since: now, expires, hostname: None }
-            }
+        self.put(if verdict == Verdict::Quarantine {
+            let expires = now.checked_add(QUARANTINE).unwrap_or(Timestamp::MAX);
+            let state = LeaseState::Declined;
+            Lease { address, mac: SQUATTER, client_id: None, state, since: now, expires, hostname: None }
+        } else {
+            Lease { state: LeaseState::Offered, ..row }
         });
         verdict
     }
-}
 
-impl crate::PoolUsage {
-    fn is_mostly_declined(&self) -> bool {
-        self.declined >= self.size.div_ceil(MOST_OF_POOL)
+    fn is_mostly_declined(&mut self, subnet: &Subnet, now: Timestamp) -> bool {
+        let declined = subnet.spec.pool.map_or(0, |pool| self.count_declined(pool, now));
+        declined >= subnet.size_for_all().div_ceil(MOST_OF_POOL)
     }
 }

@@ -4,6 +4,8 @@
 //! never removed, so that a client which returns finds its old address as long as nobody needed it.
 //! Every question costs about the same however many clients there are.
 
+use crate::tally::{Counts, Tally};
+use crate::unstored::Unstored;
 use crate::{Request, Subnet};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
@@ -39,6 +41,12 @@ impl Lease {
         Client { mac: self.mac, id: self.client_id.clone() }
     }
 
+    /// What it is found by; nothing where whoever uses the address was never given it.
+    fn key(&self) -> Option<ClientKey> {
+        let is_squatted = self.state == LeaseState::Declined && self.mac == SQUATTER && self.client_id.is_none();
+        (!is_squatted).then(|| self.client().key())
+    }
+
     /// Whether it is the lease of `client`.
     pub(crate) fn is_of(&self, client: &Client) -> bool {
         match (&self.client_id, &client.id) {
@@ -57,6 +65,9 @@ pub struct Client {
     /// Its identifier, where it counts.
     pub id: Option<Vec<u8>>,
 }
+
+/// Stands for whoever uses an address that it was not given.
+pub(crate) const SQUATTER: MacAddr = MacAddr([0; 6]);
 
 /// What the leases of a client are found by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -168,9 +179,12 @@ pub struct Leases {
     by_address: HashMap<Ipv4Addr, Lease>,
     by_client: HashMap<ClientKey, Vec<Ipv4Addr>>,
     by_expiry: BTreeSet<(Timestamp, Ipv4Addr)>,
+    /// The declined ones, by their expiry.
+    declined: BTreeSet<(Timestamp, Ipv4Addr)>,
+    tally: Tally,
     fresh: Fresh,
-    /// Of leases that are on their way to the disk, until when what is there is good.
-    pub(crate) unstored: HashMap<Ipv4Addr, Timestamp>,
+    /// Leases that are on their way to the disk.
+    pub(crate) unstored: Unstored<Ipv4Addr>,
 }
 
 /// The addresses of the pool that have no row yet: those from `next` on, and those passed over because they
@@ -207,8 +221,9 @@ impl Leases {
 
     /// The addresses that rest because something uses them, in order.
     pub fn quarantined(&self, subnet: &Subnet, now: Timestamp) -> Vec<&Lease> {
-        let mut rows: Vec<_> = self.live(now).filter(|row| row.state == LeaseState::Declined).collect();
-        rows.retain(|row| subnet.spec.cidr.contains(row.address));
+        let live = self.declined.range((Bound::Excluded((now, Ipv4Addr::BROADCAST)), Bound::Unbounded));
+        let rows = live.filter_map(|(_, address)| self.find(*address));
+        let mut rows: Vec<_> = rows.filter(|row| subnet.spec.cidr.contains(row.address)).collect();
         rows.sort_by_key(|row| row.address);
         rows
     }
@@ -282,26 +297,28 @@ impl Leases {
         self.next_fresh(subnet, client.mac).or_else(|| self.longest_free(subnet, client.mac, now)).ok_or(PoolExhausted)
     }
 
-    /// How the pool is used.
-    pub fn usage(&self, subnet: &Subnet, now: Timestamp) -> PoolUsage {
+    /// How the pool is used. The rows are counted as they come and go; here only the addresses are looked at that
+    /// are kept from the pool.
+    pub fn usage(&mut self, subnet: &Subnet, now: Timestamp) -> PoolUsage {
         let Some(pool) = subnet.spec.pool else { return PoolUsage::default() };
-        let rows = self.live(now).filter(|row| subnet.is_for_all(row.address));
-        let mut usage = PoolUsage { size: subnet.size_for_all(pool), ..PoolUsage::default() };
-        for row in rows {
-            match row.state {
-                LeaseState::Bound => usage.bound += 1,
-                LeaseState::Probing | LeaseState::Offered => usage.offered += 1,
-                LeaseState::Declined => usage.declined += 1,
-                LeaseState::Released => {}
-            }
+        let mut counts = self.counts(pool, now);
+        let kept = subnet.kept_from(pool).filter_map(|address| self.find(address));
+        kept.filter(|row| row.expires > now).for_each(|row| counts.remove(row.state));
+        PoolUsage {
+            size: subnet.size_for_all(),
+            bound: counts.bound,
+            offered: counts.offered,
+            declined: counts.declined,
         }
-        usage
     }
 
-    /// The rows that have not expired.
-    fn live(&self, now: Timestamp) -> impl Iterator<Item = &Lease> {
-        let live = self.by_expiry.range((Bound::Excluded((now, Ipv4Addr::BROADCAST)), Bound::Unbounded));
-        live.filter_map(|(_, address)| self.find(*address))
+    /// How many addresses of `pool` are quarantined, those included that are kept from it meanwhile.
+    pub(crate) fn count_declined(&mut self, pool: Pool, now: Timestamp) -> usize {
+        self.counts(pool, now).declined
+    }
+
+    fn counts(&mut self, pool: Pool, now: Timestamp) -> Counts {
+        self.tally.count(pool, now, &self.by_expiry, &self.by_address)
     }
 
     fn next_fresh(&mut self, subnet: &Subnet, mac: MacAddr) -> Option<Ipv4Addr> {
@@ -332,23 +349,35 @@ impl Leases {
 
     pub(crate) fn put(&mut self, lease: Lease) {
         self.fresh.passed_over.remove(&lease.address);
-        if let Some(old) = self.by_address.get(&lease.address) {
+        let key = lease.key();
+        if let Some(old) = self.by_address.remove(&lease.address) {
+            self.tally.remove(&old);
             self.by_expiry.remove(&(old.expires, old.address));
-            let old_key = old.client().key();
-            if old_key != lease.client().key()
-                && let Some(addresses) = self.by_client.get_mut(&old_key)
-            {
-                addresses.retain(|address| *address != lease.address);
-                if addresses.is_empty() {
-                    self.by_client.remove(&old_key);
-                }
+            self.declined.remove(&(old.expires, old.address));
+            if old.key() != key {
+                self.leave_client(&old);
             }
         }
-        let addresses = self.by_client.entry(lease.client().key()).or_default();
-        if !addresses.contains(&lease.address) {
-            addresses.push(lease.address);
+        self.tally.add(&lease);
+        if let Some(key) = key {
+            let addresses = self.by_client.entry(key).or_default();
+            if !addresses.contains(&lease.address) {
+                addresses.push(lease.address);
+            }
         }
         self.by_expiry.insert((lease.expires, lease.address));
+        if lease.state == LeaseState::Declined {
+            self.declined.insert((lease.expires, lease.address));
+        }
         self.by_address.insert(lease.address, lease);
+    }
+
+    fn leave_client(&mut self, old: &Lease) {
+        let Some(key) = old.key() else { return };
+        let Some(addresses) = self.by_client.get_mut(&key) else { return };
+        addresses.retain(|address| *address != old.address);
+        if addresses.is_empty() {
+            self.by_client.remove(&key);
+        }
     }
 }

@@ -19,6 +19,7 @@ mod packet;
 mod reply;
 mod request;
 mod subnet;
+mod tally;
 mod unstored;
 pub mod v6;
 

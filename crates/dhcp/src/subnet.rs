@@ -17,6 +17,7 @@ pub struct Subnet {
     reserved_by_mac: HashMap<MacAddr, ReservationSpec>,
     reserved_by_address: HashMap<Ipv4Addr, MacAddr>,
     never_given: HashSet<Ipv4Addr>,
+    size_for_all: usize,
 }
 
 impl Subnet {
@@ -45,7 +46,10 @@ impl Subnet {
                 reserved_by_address.insert(reservation.address, reservation.mac);
             }
         }
-        Self { name, spec, server, reserved_by_mac, reserved_by_address, never_given }
+        let mut subnet =
+            Self { name, spec, server, reserved_by_mac, reserved_by_address, never_given, size_for_all: 0 };
+        subnet.size_for_all = subnet.spec.pool.map_or(0, |pool| size(pool).saturating_sub(subnet.kept_from(pool).count()));
+        subnet
     }
 
     /// The reservation of a card.
@@ -71,18 +75,15 @@ impl Subnet {
         }
     }
 
-    /// Whether any client may have `address`.
-    pub(crate) fn is_for_all(&self, address: Ipv4Addr) -> bool {
-        self.in_pool(address) && !self.reserved_by_address.contains_key(&address)
+    /// The addresses within `pool` that not any client may have.
+    pub(crate) fn kept_from(&self, pool: Pool) -> impl Iterator<Item = Ipv4Addr> {
+        let kept = self.never_given.iter().chain(self.reserved_by_address.keys()).copied();
+        kept.filter(move |address| (pool.first..=pool.last).contains(address))
     }
 
-    /// How many addresses of `pool` any client may have.
-    pub(crate) fn size_for_all(&self, pool: Pool) -> usize {
-        let within = |address: &&Ipv4Addr| (pool.first..=pool.last).contains(*address);
-        let kept =
-            self.never_given.iter().filter(within).count() + self.reserved_by_address.keys().filter(within).count();
-        let all = u64::from(pool.last.to_bits()).saturating_sub(pool.first.to_bits().into()) + 1;
-        usize::try_from(all).unwrap_or(usize::MAX).saturating_sub(kept)
+    /// How many addresses of the pool any client may have.
+    pub(crate) fn size_for_all(&self) -> usize {
+        self.size_for_all
     }
 
     /// Whether `address` is given to clients without a reservation, when no one is reserved for it.
@@ -91,4 +92,9 @@ impl Subnet {
             && self.spec.cidr.contains(address)
             && !self.never_given.contains(&address)
     }
+}
+
+fn size(pool: Pool) -> usize {
+    let all = u64::from(pool.last.to_bits()).saturating_sub(pool.first.to_bits().into()) + 1;
+    usize::try_from(all).unwrap_or(usize::MAX)
 }

@@ -67,18 +67,23 @@ impl From<sql::Error> for StoreError {
         }
         match error.sqlite_error() {
             Some(code) => of_code(code.extended_code.unsigned_abs(), &error.to_string()),
-            None => Self::Unavailable(error.to_string()),
+            None => Self::Refused(error.to_string()),
         }
     }
 }
 
 /// What an extended result code of SQLite means: <https://sqlite.org/rescode.html>.
 fn of_code(code: u32, message: &str) -> StoreError {
+    const BUSY: u32 = 5;
+    const LOCKED: u32 = 6;
+    const NOMEM: u32 = 7;
     const READONLY: u32 = 8;
+    const INTERRUPT: u32 = 9;
     const IOERR: u32 = 10;
     const CORRUPT: u32 = 11;
     const FULL: u32 = 13;
     const CANTOPEN: u32 = 14;
+    const PROTOCOL: u32 = 15;
     const NOTADB: u32 = 26;
     /// The file of shared memory beside the log cannot grow, for which a full disk is the usual reason.
     const IOERR_SHMSIZE: u32 = 4874;
@@ -87,7 +92,8 @@ fn of_code(code: u32, message: &str) -> StoreError {
         FULL => StoreError::Full,
         CORRUPT | NOTADB => StoreError::Corrupt { what: "the database file".to_owned() },
         READONLY | IOERR | CANTOPEN => StoreError::Disk(format!("{message} (SQLite code {code})")),
-        _ => StoreError::Unavailable(message.to_owned()),
+        BUSY | LOCKED | NOMEM | INTERRUPT | PROTOCOL => StoreError::Unavailable(message.to_owned()),
+        _ => StoreError::Refused(message.to_owned()),
     }
 }
 
@@ -104,6 +110,7 @@ mod tests {
         }
         assert!(matches!((of(11), of(267)), (StoreError::Corrupt { .. }, StoreError::Corrupt { .. })));
         assert!(matches!(of(5), StoreError::Unavailable(reason) if reason == "as it says"));
+        assert!(matches!(of(19), StoreError::Refused(reason) if reason == "as it says"));
     }
 
     #[test]

@@ -97,6 +97,9 @@ pub enum StoreError {
     /// The disk does not do what it is asked; nothing was changed.
     #[error("the disk that holds the database does not work: {0}")]
     Disk(String),
+    /// The database does not take what this program asks of it: a mistake of ours.
+    #[error("the database refuses a statement: {0}")]
+    Refused(String),
     /// What is stored cannot be read.
     #[error("{what} is stored in a form that cannot be read")]
     Corrupt {

@@ -321,15 +321,17 @@ impl Store {
         let hash = hash(token);
         let grant = Grant::Registered { mac, boot_id };
         self.write(move |tx| {
-            query("UPDATE tokens SET grant_ = ?2 WHERE hash = ?1")
+            // Of two boots that come at once, the first counts.
+            let tied = query("UPDATE tokens SET grant_ = ?2 WHERE hash = ?1 AND grant_ ->> 'for' = 'registration'")
                 .bind(hash.to_vec())
                 .bind(to_json(&grant))
                 .execute(&mut tx.connection)?;
-            tx.effects.tokens.push(TokenChange::Tied(hash, grant));
+            if tied > 0 {
+                tx.effects.tokens.push(TokenChange::Tied(hash, grant));
+            }
             Ok::<_, StoreError>(())
         })
         .await?;
-        // Of two boots that came at once, one was first.
         Ok(matches!(self.check_token(token), Some(Grant::Registered { boot_id: first, .. }) if first == boot_id))
     }
 

@@ -2,6 +2,7 @@
 
 use super::load::{self, Pins};
 use super::{Context, Namespace, Peer, Row, Server, Slipway, median};
+use crate::command;
 use anyhow::Result;
 use std::fs;
 use std::path::Path;
@@ -21,6 +22,8 @@ pub(super) fn measure(context: &Context) -> Result<Vec<Row>> {
     let program = context.slipway()?;
     let client = load::build("http_load")?;
     let (network, pins) = (Namespace::create()?, Pins::choose());
+    // The pacing of bbr, which some systems choose, makes both twice as fast or slow from one run to the next.
+    command::run(network.command("sysctl").args(["-q", "-w", "net.ipv4.tcp_congestion_control=reno"]))?;
     let folder = context.scratch("files")?;
     fs::write(folder.join(FILE), load::content(FILE_LEN))?;
     let peer = start_nginx(&nginx, &network, &folder, &context.scratch("nginx")?)?;

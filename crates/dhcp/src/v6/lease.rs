@@ -1,6 +1,7 @@
 //! Who has which address.
 
 use super::{Duid, Subnet};
+use crate::unstored::Unstored;
 use crate::{LeaseState, PoolUsage};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::Ipv6Addr;
@@ -55,8 +56,8 @@ pub enum Claim {
 pub struct Leases {
     rows: BTreeMap<Ipv6Addr, Lease>,
     of: HashMap<Binding, BTreeSet<Ipv6Addr>>,
-    /// Of leases that are on their way to the disk, until when what is there is good.
-    unstored: HashMap<Ipv6Addr, Timestamp>,
+    /// Leases that are on their way to the disk.
+    unstored: Unstored<Ipv6Addr>,
 }
 
 /// Pools are larger than memory: 200 MB of leases, and a hundred for each machine of a large site.
@@ -98,26 +99,20 @@ impl Leases {
 
     /// Puts a row that is about to take the place of what is on the disk.
     pub fn put_unstored(&mut self, row: Lease) {
-        let until = self.stored_until(row.address, &row.binding, row.since);
-        self.unstored.insert(row.address, until.unwrap_or(Timestamp::MIN));
+        let stored = self.stored_until(row.address, &row.binding, row.since);
+        self.unstored.hand_over(row.address, stored, row.expires, row.since);
         self.put(row);
     }
 
-    /// Notes that a row is on the disk.
+    /// Notes that the row of `address` until `expires` is on the disk.
     pub fn note_stored(&mut self, address: Ipv6Addr, expires: Timestamp) {
-        if self.find(address).is_some_and(|row| row.expires != expires) {
-            // A later one is on its way.
-            self.unstored.entry(address).and_modify(|until| *until = expires);
-        } else {
-            self.unstored.remove(&address);
-        }
+        self.unstored.note_stored(address, expires);
     }
 
     /// Until when the disk says that `address` is the client's; `None` when it does not.
     pub fn stored_until(&self, address: Ipv6Addr, binding: &Binding, now: Timestamp) -> Option<Timestamp> {
         let row = self.find(address).filter(|row| row.binding == *binding && row.state == LeaseState::Bound)?;
-        let until = self.unstored.get(&address).copied().unwrap_or(row.expires);
-        (until > now).then_some(until)
+        Some(self.unstored.stored_until(address, row.expires)).filter(|until| *until > now)
     }
 
     /// What the client has to do with `address`.
