@@ -26,6 +26,11 @@ pub trait Probe: Send + Sync {
     /// The transaction has come to `moment`, and goes on when this returns.
     async fn reached(&self, moment: Moment);
 
+    /// Whether it may hold a transaction. What nobody holds is written and made durable in one go.
+    fn holds(&self) -> bool {
+        true
+    }
+
     /// How long an entry of the history that nobody waits for may wait for others. Who waits for rest, as
     /// [`Store::is_idle`] shows it, wants none of that.
     fn gathering(&self) -> Duration {
@@ -39,6 +44,10 @@ pub struct NoProbe;
 #[async_trait]
 impl Probe for NoProbe {
     async fn reached(&self, _: Moment) {}
+
+    fn holds(&self) -> bool {
+        false
+    }
 }
 
 impl Store {

@@ -25,6 +25,13 @@ impl Desk {
         (answers, self.settle(done))
     }
 
+    /// Does the jobs in a transaction of their own.
+    pub(super) fn write_and_commit(&mut self, jobs: Vec<Job>) -> (Vec<Answer>, Result<(), StoreError>) {
+        let (answers, written) = self.write(jobs);
+        let done = written.and_then(|()| self.commit());
+        (answers, done)
+    }
+
     /// Makes durable what was written.
     pub(super) fn commit(&mut self) -> Result<(), StoreError> {
         let committed = self.execute("COMMIT");
