@@ -48,7 +48,8 @@ impl Subnet {
         }
         let mut subnet =
             Self { name, spec, server, reserved_by_mac, reserved_by_address, never_given, size_for_all: 0 };
-        subnet.size_for_all = subnet.spec.pool.map_or(0, |pool| size(pool).saturating_sub(subnet.kept_from(pool).count()));
+        subnet.size_for_all =
+            subnet.spec.pool.map_or(0, |pool| size(pool).saturating_sub(subnet.kept_from(pool).count()));
         subnet
     }
 

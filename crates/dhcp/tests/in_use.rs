@@ -72,7 +72,8 @@ impl Rig {
     }
 
     fn settle(&mut self, address: Ipv4Addr, found: Found) -> Verdict {
-        self.leases.settle(&self.subnet, address, CLIENT, found, self.time())
+        let client = dhcp::Client { mac: CLIENT, id: None };
+        self.leases.settle(&self.subnet, address, &client, found, self.time())
     }
 
     fn select(&mut self, mac: MacAddr, wanted: Ipv4Addr) -> u8 {
@@ -82,7 +83,7 @@ impl Rig {
         Answer::parse(&reply.encode(&request)).unwrap().kind
     }
 
-    fn usage(&self) -> PoolUsage {
+    fn usage(&mut self) -> PoolUsage {
         self.leases.usage(&self.subnet, self.time())
     }
 }
@@ -113,6 +114,66 @@ fn an_address_that_answers_rests_and_the_client_gets_the_next() {
     assert_eq!(rig.usage().declined, 0);
     let decision = rig.decide(&ClientMessage::new(MessageType::Discover, 1, SQUATTER).requested(address(10)));
     assert!(matches!(decision.change, Some(LeaseChange::Probe(_))), "and is asked for again: {decision:?}");
+}
+
+#[test]
+fn of_two_messages_that_wait_for_one_answer_neither_gets_the_address() {
+    let mut rig = Rig::on_link();
+    assert_eq!(rig.probed(CLIENT), Some(address(10)));
+    assert_eq!(rig.probed(CLIENT), Some(address(10)), "over another relay");
+    let somebody = Found::Somebody(Some(SQUATTER));
+    assert_eq!(rig.settle(address(10), somebody), Verdict::Quarantine);
+    assert_eq!(rig.settle(address(10), somebody), Verdict::Again);
+    assert_eq!(rig.probed(CLIENT), Some(address(11)));
+    assert_eq!(rig.settle(address(11), Found::Nobody), Verdict::Offer);
+    assert_eq!(rig.settle(address(11), Found::Nobody), Verdict::Offer, "both are told the same");
+    assert_eq!((rig.usage().declined, rig.usage().offered), (1, 1));
+}
+
+#[test]
+fn an_address_that_another_client_took_meanwhile_is_not_offered() {
+    let mut rig = Rig::on_link();
+    assert_eq!(rig.probed(CLIENT), Some(address(10)));
+    rig.now += 31;
+    let other = ClientMessage::new(MessageType::Discover, 1, SQUATTER).requested(address(10));
+    assert!(matches!(rig.decide(&other).change, Some(LeaseChange::Probe(_))));
+    assert_eq!(rig.settle(address(10), Found::Nobody), Verdict::Again);
+    assert_eq!(rig.leases.find(address(10)).unwrap().mac, SQUATTER);
+}
+
+#[test]
+fn use_of_a_pool_is_what_its_rows_say_at_any_time_and_after_any_change() {
+    let mut rig = Rig::on_link();
+    let counted = |rig: &mut Rig| {
+        let now = rig.time();
+        let live: Vec<LeaseState> = rig.leases.iter().filter(|row| row.expires > now).map(|row| row.state).collect();
+        let count = |states: &[LeaseState]| live.iter().filter(|state| states.contains(state)).count();
+        let offered = count(&[LeaseState::Probing, LeaseState::Offered]);
+        (count(&[LeaseState::Bound]), offered, count(&[LeaseState::Declined]))
+    };
+    let agree = |rig: &mut Rig| {
+        let usage = rig.usage();
+        assert_eq!((usage.bound, usage.offered, usage.declined), counted(rig), "at {}", rig.now);
+        usage
+    };
+    agree(&mut rig);
+    assert_eq!(rig.probed(CLIENT), Some(address(10)));
+    agree(&mut rig);
+    rig.settle(address(10), Found::Somebody(None));
+    assert_eq!(rig.probed(CLIENT), Some(address(11)));
+    rig.settle(address(11), Found::Nobody);
+    rig.select(CLIENT, address(11));
+    assert_eq!(rig.probed(SQUATTER), Some(address(12)));
+    for seconds in [0, 31, 700, 3601, 40, 0, 599] {
+        rig.now = seconds;
+        agree(&mut rig);
+    }
+    let owner = ReservationSpec { mac: SQUATTER, address: address(11), ipv6: None, hostname: None };
+    rig.subnet = Subnet::new(rig.subnet.name.clone(), rig.subnet.spec.clone(), SERVER, &[owner]);
+    assert_eq!((rig.usage().size, rig.usage().bound), (7, 0), "a reserved address is nobody else's");
+    let narrow = SubnetSpec { pool: Some(Pool { first: address(12), last: address(17) }), ..rig.subnet.spec.clone() };
+    rig.subnet = Subnet::new(rig.subnet.name.clone(), narrow, SERVER, &[]);
+    assert_eq!((rig.usage().size, rig.usage().declined), (6, 0), "it is outside of the pool");
 }
 
 #[test]
