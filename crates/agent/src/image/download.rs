@@ -2,9 +2,9 @@
 //!
 //! What has arrived stays: after a break the next connection asks for the rest (RFC 9110 §14.2) of the same file
 //! (`If-Range`, §13.1.5), so that neither a flaky link nor a restarted server starts a write again. A source that
-//! trickles is given up after some connections in a row: it would hold a machine for days.
+//! trickles, over one connection or over many that break, is given up after a while: it would hold a machine for days.
 
-use super::pace::{Paced, TooSlow, WINDOW};
+use super::pace::{Pace, TooSlow, WINDOW};
 use crate::clock::Backoff;
 use crate::server::CallError;
 use crate::task::{Stop, TaskContext};
@@ -16,17 +16,15 @@ use types::chain;
 use ureq::http::{HeaderMap, Response, StatusCode, header};
 use ureq::{Body, BodyReader};
 
-/// So many connections in a row may be too slow.
+/// After so many windows in a row in which too little came the source is given up.
 const MAX_SLOW: u32 = 10;
-
-type Connection<'a> = Paced<'a, BodyReader<'static>>;
 
 /// Why a connection brought less than was asked for.
 enum Broken {
-    /// Another one may bring more.
-    Connection(String),
-    /// Another one may bring it faster.
-    Slow(String),
+    /// The server is away or busy, for as long as it likes.
+    NotNow(String),
+    /// The file had begun to come; another one may bring more.
+    Midway(String),
     /// No other one will.
     ForGood(Stop),
 }
@@ -36,16 +34,16 @@ pub(super) struct Download<'a> {
     order: &'a WriteImage,
     context: &'a TaskContext<'a>,
     offset: u64,
-    body: Option<Connection<'a>>,
+    body: Option<BodyReader<'static>>,
     backoff: Backoff,
-    /// Connections in a row that were too slow.
-    slow: u32,
+    pace: Pace,
 }
 
 impl<'a> Download<'a> {
     /// Nothing is asked for yet.
     pub(super) fn new(order: &'a WriteImage, context: &'a TaskContext<'a>) -> Self {
-        Self { order, context, offset: 0, body: None, backoff: context.server.backoff(), slow: 0 }
+        let pace = Pace::new(order.min_bytes_per_second);
+        Self { order, context, offset: 0, body: None, backoff: context.server.backoff(), pace }
     }
 
     /// Reads the next bytes; none at the file's end. It tries for as long as `report`, which it calls after each
@@ -85,22 +83,26 @@ impl<'a> Download<'a> {
 
     /// Waits until another connection is worth trying, if one is.
     fn settle(&mut self, broken: Broken, offset: u64, report: &dyn Fn() -> Result<(), Stop>) -> Result<(), Stop> {
-        match broken {
-            Broken::ForGood(stop) => Err(stop),
-            Broken::Connection(reason) => self.pause(&reason, offset, report),
-            Broken::Slow(reason) => {
-                self.slow += 1;
-                if self.slow >= MAX_SLOW {
-                    Err(self.too_slow(offset, &reason))
-                } else {
-                    self.pause(&reason, offset, report)
-                }
+        let pause = self.backoff.next_pause();
+        let reason = match broken {
+            Broken::ForGood(stop) => return Err(stop),
+            Broken::NotNow(reason) => reason,
+            Broken::Midway(reason) => {
+                self.pace.count(0, pause);
+                reason
             }
+        };
+        if let Some((MAX_SLOW.., too_slow)) = self.pace.end_slow_window() {
+            return Err(self.too_slow(offset, &too_slow));
         }
+        let context = self.context;
+        context.journal.info(&format!("download broke at byte {offset}, will go on from there: {reason}"));
+        context.clock.pause(pause);
+        report()
     }
 
-    fn too_slow(&self, offset: u64, reason: &str) -> Stop {
-        let reason = format!("the image comes too slowly, over each of {MAX_SLOW} connections: {reason}");
+    fn too_slow(&self, offset: u64, too_slow: &TooSlow) -> Stop {
+        let reason = format!("the image comes too slowly, {MAX_SLOW} times in a row: {too_slow}");
         let evidence = json!({
             "offset": offset,
             "file_size_bytes": self.order.file_size_bytes,
@@ -110,51 +112,40 @@ impl<'a> Download<'a> {
         Stop::Failed { class: ErrorClass::Transient, reason, evidence }
     }
 
-    fn pause(&mut self, reason: &str, offset: u64, report: &dyn Fn() -> Result<(), Stop>) -> Result<(), Stop> {
-        let context = self.context;
-        context.journal.info(&format!("download broke at byte {offset}, will go on from there: {reason}"));
-        context.clock.pause(self.backoff.next_pause());
-        report()
-    }
-
     fn read_some(&mut self, buffer: &mut [u8]) -> Result<usize, Broken> {
         let body = match &mut self.body {
             Some(body) => body,
-            none => none.insert(open(self.order, self.context, self.offset)?),
+            none => none.insert(open(self.order, self.context, self.offset, &mut self.pace)?),
         };
-        let read = body.read(buffer);
-        if body.has_kept_up() {
-            self.slow = 0;
-        }
-        match read {
-            Ok(0) => Err(Broken::Connection("the server closed the connection".to_owned())),
+        match self.pace.paced(body, self.context.clock).read(buffer) {
+            Ok(0) => Err(Broken::Midway("the server closed the connection".to_owned())),
             Ok(read) => Ok(read),
-            Err(error) => Err(broke(&error)),
+            Err(error) => Err(Broken::Midway(error.to_string())),
         }
     }
 
-    fn read_once_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), Broken> {
-        open(self.order, self.context, offset)?.read_exact(buffer).map_err(|error| broke(&error))
-    }
-}
-
-fn broke(error: &io::Error) -> Broken {
-    match error.get_ref() {
-        Some(inner) if inner.is::<TooSlow>() => Broken::Slow(error.to_string()),
-        _ => Broken::Connection(error.to_string()),
+    fn read_once_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<(), Broken> {
+        let body = open(self.order, self.context, offset, &mut self.pace)?;
+        let mut body = self.pace.paced(body, self.context.clock);
+        body.read_exact(buffer).map_err(|error| Broken::Midway(error.to_string()))
     }
 }
 
 /// The file from `offset` on.
-fn open<'a>(order: &WriteImage, context: &TaskContext<'a>, offset: u64) -> Result<Connection<'a>, Broken> {
+fn open(
+    order: &WriteImage,
+    context: &TaskContext<'_>,
+    offset: u64,
+    pace: &mut Pace,
+) -> Result<BodyReader<'static>, Broken> {
     let answer = context
         .server
         .open_file(&order.path, order.digest, offset)
-        .map_err(|error: CallError| Broken::Connection(chain(&error)))?;
+        .map_err(|error: CallError| Broken::NotNow(chain(&error)))?;
     let skip = bytes_to_skip(&answer, order, offset)?;
-    let body = answer.into_body().into_with_config().limit(u64::MAX).reader();
-    let mut body = Paced::new(body, context.clock, order.min_bytes_per_second);
-    io::copy(&mut body.by_ref().take(skip), &mut io::sink()).map_err(|error| broke(&error))?;
+    let mut body = answer.into_body().into_with_config().limit(u64::MAX).reader();
+    io::copy(&mut pace.paced(&mut body, context.clock).take(skip), &mut io::sink())
+        .map_err(|error| Broken::Midway(error.to_string()))?;
     Ok(body)
 }
 
@@ -172,7 +163,7 @@ fn bytes_to_skip(answer: &Response<Body>, order: &WriteImage, offset: u64) -> Re
         StatusCode::OK => Ok(offset),
         StatusCode::PARTIAL_CONTENT => match first_byte(answer.headers()) {
             Some(first) if first == offset => Ok(0),
-            first => Err(Broken::Connection(format!("asked for bytes from {offset} on, got them from {first:?} on"))),
+            first => Err(Broken::NotNow(format!("asked for bytes from {offset} on, got them from {first:?} on"))),
         },
         StatusCode::NOT_FOUND | StatusCode::GONE => Err(for_good(format!("the server has no image {}", order.digest))),
         StatusCode::RANGE_NOT_SATISFIABLE => {
@@ -184,13 +175,13 @@ fn bytes_to_skip(answer: &Response<Body>, order: &WriteImage, offset: u64) -> Re
             status.as_u16()
         ))),
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
-            Err(Broken::Connection(format!("the server answered with status {}", status.as_u16())))
+            Err(Broken::NotNow(format!("the server answered with status {}", status.as_u16())))
         }
         // Refused although the machine has just registered again.
         status if status.is_client_error() && status != StatusCode::UNAUTHORIZED => {
             Err(for_good(format!("the server refuses to send the image (status {})", status.as_u16())))
         }
-        status => Err(Broken::Connection(format!("the server answered with status {}", status.as_u16()))),
+        status => Err(Broken::NotNow(format!("the server answered with status {}", status.as_u16()))),
     }
 }
 
