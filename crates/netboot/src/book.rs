@@ -1,6 +1,6 @@
 //! The leases of all subnets, in memory.
 
-use dhcp::{Boot, Decision, Found, Lease, Leases, PoolUsage, Request, Subnet, Verdict, decide};
+use dhcp::{Boot, Client, Decision, Found, Lease, Leases, PoolUsage, Request, Subnet, Verdict, decide};
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -61,16 +61,17 @@ impl LeaseBook {
         }
     }
 
-    /// Settles what becomes of `address`, at which `found` was found for the card `mac`.
+    /// Settles what becomes of `address`, at which `found` was found for the sender of `request`.
     pub(crate) fn settle(
         &self,
         address: Ipv4Addr,
-        mac: MacAddr,
+        request: &Request,
         found: Found,
         (subnet, subnets): (&Subnet, &[Subnet]),
         now: Timestamp,
     ) -> Verdict {
-        self.lock().of(subnet, subnets).settle(subnet, address, mac, found, now)
+        let client = Client::of(request, subnet);
+        self.lock().of(subnet, subnets).settle(subnet, address, &client, found, now)
     }
 
     /// How the pool of `subnet` is used.

@@ -210,7 +210,7 @@ struct Exhausted {
 impl Exhausted {
     fn of(ipv6: &Ipv6, asked: &Asked, decision: &Decision, subnet: &Subnet, now: Timestamp) -> Option<Self> {
         decision.reply.as_ref().ok().filter(|reply| reply.found_no_address())?;
-        let refused = ipv6.exhaustion.refused(&subnet.name, now)?;
+        let refused = ipv6.exhaustion.count(&subnet.name, now)?;
         Some(Self { refused, mac: asked.request.mac(), machine: asked.machine, subnet: subnet.clone() })
     }
 

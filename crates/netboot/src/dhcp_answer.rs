@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use types::event::NewEvent;
 use types::subnet::Cidr;
-use types::{MachineId, Timestamp};
+use types::{MacAddr, MachineId, Timestamp};
 
 /// A message that was heard on one of our networks.
 #[derive(Clone)]
@@ -23,7 +23,13 @@ pub(crate) struct Heard {
     pub(crate) source: SocketAddrV4,
     subnets: Arc<[Subnet]>,
     subnet: usize,
+    /// How many addresses turned out to be in use while it waited.
+    in_use: usize,
 }
+
+/// Addresses that are asked for because of one message. A router that answers for all would else have half of the pool
+/// rest because of it; the client repeats its message.
+const MOST_PROBES: usize = 4;
 
 /// An answer that can leave, and its entry in the history.
 struct Ready<S> {
@@ -70,7 +76,7 @@ impl Inner {
             tracing::debug!(mac = %request.mac, peer = %source, "No subnet is declared where {} asks", request.mac);
             return None;
         };
-        Some(Heard { request, source, subnets, subnet })
+        Some(Heard { request, source, subnets, subnet, in_use: 0 })
     }
 
     /// What is known of the client without reading anything: most are no machines of ours.
@@ -168,7 +174,7 @@ impl Inner {
         let (inner, heard, facts) = (Arc::clone(self), heard.clone(), facts.clone());
         let settle = move |found| match inner.settle(address, &heard, found) {
             Verdict::Offer | Verdict::Disbelieve => ready.go(&inner),
-            Verdict::Quarantine => inner.answer(&heard, &facts, ready.send),
+            Verdict::Quarantine | Verdict::Again => inner.answer_anew(heard, &facts, ready.send),
         };
         match self.prober.get() {
             Some(prober) => prober.ask(address, Box::new(settle)),
@@ -176,22 +182,50 @@ impl Inner {
         }
     }
 
+    /// Decides once more on a message whose address is in use, if it has not found too many of them.
+    fn answer_anew<S>(self: &Arc<Self>, heard: Heard, facts: &BootFacts, send: S)
+    where
+        S: FnOnce(Option<Letter>) + Send + 'static,
+    {
+        let heard = Heard { in_use: heard.in_use + 1, ..heard };
+        if heard.in_use < MOST_PROBES {
+            self.answer(&heard, facts, send);
+        } else {
+            let mac = heard.request.mac;
+            tracing::debug!(%mac, "A message of {mac} is dropped: {MOST_PROBES} addresses are in use");
+        }
+    }
+
     /// Settles what becomes of an address, and tells the operator if something is there.
     fn settle(&self, address: Ipv4Addr, heard: &Heard, found: Found) -> Verdict {
-        let (subnet, mac, now) = (heard.subnet(), heard.request.mac, self.config.clock.now());
-        let verdict = self.book.settle(address, mac, found, (subnet, &heard.subnets), now);
-        let Found::Somebody(card) = found else { return verdict };
+        let (subnet, now) = (heard.subnet(), self.config.clock.now());
+        let verdict = self.book.settle(address, &heard.request, found, (subnet, &heard.subnets), now);
+        if let Found::Somebody(card) = found {
+            self.tell_in_use(subnet, address, card, verdict, now);
+        }
+        verdict
+    }
+
+    /// Tells the operator that something has an address that it was not given: once in a while, or it would be told for
+    /// each address that a router answers for.
+    fn tell_in_use(&self, subnet: &Subnet, address: Ipv4Addr, card: Option<MacAddr>, verdict: Verdict, now: Timestamp) {
         let what = match verdict {
-            Verdict::Offer => return verdict,
+            Verdict::Offer | Verdict::Again => return,
             Verdict::Quarantine => "it rests for an hour",
             Verdict::Disbelieve => "it is offered all the same, as half of the pool is said to be in use",
         };
         let name = &subnet.name;
+        let Some(answers) = self.in_use.count(name, now) else {
+            tracing::debug!(subnet = %name, %address, ?card, "Address {address} of subnet {name} is used, too: {what}");
+            return;
+        };
         let by = card.map_or_else(|| "something".to_owned(), |card| card.to_string());
-        tracing::warn!(subnet = %name, %address, "Address {address} of subnet {name} is used by {by}: {what}");
+        tracing::warn!(
+            subnet = %name, %address, answers,
+            "Address {address} of subnet {name} is used by {by}: {what}",
+        );
         let believed = verdict == Verdict::Quarantine;
-        self.backend.record(event::address_in_use(now, name, address, card, believed));
-        verdict
+        self.backend.record(event::AddressInUse { subnet: name, address, card, believed, answers }.at(now));
     }
 
     /// What firmware is answered that asks the boot server's port. Nothing of it is kept.
@@ -251,7 +285,7 @@ impl Inner {
     /// Tells the operator that a pool is used up: once in a while, or it would be told for each packet.
     fn tell_exhausted(&self, heard: &Heard, facts: &BootFacts, now: Timestamp) {
         let subnet = heard.subnet();
-        let Some(refused) = self.exhaustion.refused(&subnet.name, now) else { return };
+        let Some(refused) = self.exhaustion.count(&subnet.name, now) else { return };
         let usage = self.book.usage(subnet, &heard.subnets, now);
         tracing::warn!(
             subnet = %subnet.name, mac = %heard.request.mac, refused, size = usage.size, bound = usage.bound,

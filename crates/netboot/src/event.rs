@@ -54,16 +54,22 @@ impl PoolExhausted<'_> {
     }
 }
 
-/// Something answers at an address that nobody was given.
-pub(crate) fn address_in_use(
-    at: Timestamp,
-    subnet: &types::Name,
-    address: Ipv4Addr,
-    card: Option<MacAddr>,
-    believed: bool,
-) -> NewEvent {
-    let data = json!({"subnet": subnet, "address": address, "card": card, "believed": believed});
-    new(at, kind::DHCP_ADDRESS_IN_USE, "dhcp", None, data)
+/// Something answers at an address that nobody was given; it is the last of `answers` in the subnet.
+pub(crate) struct AddressInUse<'a> {
+    pub(crate) subnet: &'a types::Name,
+    pub(crate) address: Ipv4Addr,
+    pub(crate) card: Option<MacAddr>,
+    pub(crate) believed: bool,
+    pub(crate) answers: u64,
+}
+
+impl AddressInUse<'_> {
+    pub(crate) fn at(&self, at: Timestamp) -> NewEvent {
+        let Self { subnet, address, card, believed, answers } = self;
+        let data =
+            json!({"subnet": subnet, "address": address, "card": card, "believed": believed, "answers": answers});
+        new(at, kind::DHCP_ADDRESS_IN_USE, "dhcp", None, data)
+    }
 }
 
 /// A DHCPv6 message and what it was answered with.

@@ -1,7 +1,7 @@
 //! The leases of all IPv6 subnets, in memory and on their way to the disk.
 
 use crate::committer::{Afterwards, Committer, Keeper, Outcome, Place};
-use crate::exhaustion::Exhaustion;
+use crate::once_a_minute::OnceAMinute;
 use crate::{BackendError, BootBackend, Inner};
 use async_trait::async_trait;
 use dhcp::v6::{Boot, Decision, Duid, Lease, Leases, Reply, Request, Subnet, decide};
@@ -20,7 +20,7 @@ pub(crate) struct Ipv6 {
     tables: Mutex<Tables>,
     /// All that one message changes is one row of the queue.
     pub(crate) committer: Committer<Vec<Lease>>,
-    pub(crate) exhaustion: Exhaustion,
+    pub(crate) exhaustion: OnceAMinute,
 }
 
 /// A message, the subnet that it is answered from, and what its sender boots.
@@ -53,7 +53,7 @@ impl Ipv6 {
         let Some(ipv6) = backend.ipv6() else { return Ok(None) };
         let tables = Mutex::new(Tables::sort(&ipv6.subnets(), ipv6.load_leases().await?));
         let committer = Committer::start_paced(Arc::clone(backend));
-        Ok(Some(Self { duid: ipv6.duid().await?, tables, committer, exhaustion: Exhaustion::default() }))
+        Ok(Some(Self { duid: ipv6.duid().await?, tables, committer, exhaustion: OnceAMinute::default() }))
     }
 
     /// Decides on a message and carries the decision out in memory. What must be durable takes `place` under the same

@@ -14,11 +14,11 @@ mod dhcp_answer;
 mod dhcp_server;
 mod ear;
 mod event;
-mod exhaustion;
 mod files;
 mod http_routes;
 mod ipv6;
 mod namespace;
+mod once_a_minute;
 mod pools;
 mod prober;
 mod router;
@@ -56,7 +56,10 @@ struct Inner {
     committer: committer::Committer,
     /// Where the backend has an IPv6 side.
     ipv6: Option<ipv6::Ipv6>,
-    exhaustion: exhaustion::Exhaustion,
+    /// Messages for which a pool had no address.
+    exhaustion: once_a_minute::OnceAMinute,
+    /// Answers from addresses that nobody was given.
+    in_use: once_a_minute::OnceAMinute,
     /// Where addresses are asked for before they are offered.
     prober: OnceLock<prober::Prober>,
 }
@@ -70,8 +73,8 @@ impl Netboot {
         let book = LeaseBook::load(&backend.subnets(), backend.load_leases().await?);
         let committer = committer::Committer::start(Arc::clone(&backend));
         let ipv6 = ipv6::Ipv6::start(&backend).await?;
-        let (exhaustion, prober) = Default::default();
-        Ok(Self { inner: Arc::new(Inner { backend, config, book, committer, ipv6, exhaustion, prober }) })
+        let (exhaustion, in_use, prober) = Default::default();
+        Ok(Self { inner: Arc::new(Inner { backend, config, book, committer, ipv6, exhaustion, in_use, prober }) })
     }
 
     /// The leases as they are now.

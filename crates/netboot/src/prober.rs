@@ -51,8 +51,9 @@ impl ProbeSocket {
         Ok(Self { socket: UdpSocket::from_std(socket.into())?, is_raw })
     }
 
-    async fn ask(&self, address: Ipv4Addr, echo: Echo) -> io::Result<()> {
-        self.socket.send_to(&echo.encode(), (address, 0)).await.map(drop)
+    /// Sends without waiting for room: answers to what was asked before are to be heard meanwhile.
+    fn ask(&self, address: Ipv4Addr, echo: Echo) -> io::Result<()> {
+        self.socket.try_send_to(&echo.encode(), (address, 0).into()).map(drop)
     }
 
     /// The next answer: from whom, and to what.
@@ -104,6 +105,8 @@ pub(crate) async fn serve(
 ) -> io::Result<()> {
     let mut pending = Pending::default();
     let mut buffer = [0; MAX_PACKET];
+    // A socket that is new is not known to have room.
+    socket.socket.writable().await?;
     loop {
         let until = pending.next_end().unwrap_or_else(|| Instant::now() + WINDOW);
         tokio::select! {
@@ -111,7 +114,7 @@ pub(crate) async fn serve(
             question = questions.recv() => {
                 let Some((address, then)) = question else { return Ok(()) };
                 if let Some(echo) = pending.add(address, then)
-                    && socket.ask(address, echo).await.is_err()
+                    && socket.ask(address, echo).is_err()
                 {
                     pending.end(address, Found::Nobody);
                 }
@@ -142,7 +145,6 @@ struct Pending {
     addresses: HashMap<Ipv4Addr, Asked>,
     /// All wait equally long, so that the first is always the next to end.
     ends: VecDeque<(Instant, Ipv4Addr)>,
-    last: u16,
 }
 
 struct Asked {
@@ -164,9 +166,8 @@ impl Pending {
             then(Found::Nobody);
             return None;
         }
-        self.last = self.last.wrapping_add(1);
-        let [high, low, ..] = std::process::id().to_le_bytes();
-        let echo = Echo { identifier: u16::from_be_bytes([high, low]), sequence: self.last };
+        // Nobody is to answer what he has not heard.
+        let echo = Echo { identifier: rand::random(), sequence: rand::random() };
         let ends = Instant::now() + WINDOW;
         self.ends.push_back((ends, address));
         self.addresses.insert(address, Asked { echo, ends, waiting: vec![then] });
@@ -204,6 +205,7 @@ impl Pending {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
     use std::sync::Arc;
     use std::sync::Mutex;
 
@@ -248,6 +250,25 @@ mod tests {
         tokio::time::advance(WINDOW / 2).await;
         pending.end_silent(Instant::now());
         assert_eq!(log.lock().unwrap().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn questions_cannot_be_guessed_from_those_before() {
+        let (log, mut pending) = (Log::default(), Pending::default());
+        let echoes: Vec<Echo> = (0..8).filter_map(|number| pending.add(address(number), note(&log))).collect();
+        let steps = |of: fn(&Echo) -> u16| -> HashSet<u16> {
+            echoes.windows(2).map(|pair| of(&pair[1]).wrapping_sub(of(&pair[0]))).collect()
+        };
+        assert!(steps(|echo| echo.identifier).len() > 1, "{echoes:?}");
+        assert!(steps(|echo| echo.sequence).len() > 1, "{echoes:?}");
+    }
+
+    #[tokio::test]
+    async fn when_nobody_asks_any_more_every_address_counts_as_silent() {
+        let (log, (prober, questions)) = (Log::default(), Prober::new());
+        drop(questions);
+        prober.ask(address(1), note(&log));
+        assert_eq!(*log.lock().unwrap(), [Found::Nobody]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,16 +1,16 @@
-//! When to say that a pool has no address left.
+//! When to say of a subnet what happens at every message: once a minute, with how often it happened.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use types::{Name, Timestamp};
 
-/// Pause between two words about one pool: clients repeat themselves every few seconds, and one word is enough.
+/// Pause between two words about one subnet: clients repeat themselves every few seconds, and one word is enough.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// The clients that got no address, by subnet.
+/// What is to be said, by subnet.
 #[derive(Debug, Default)]
-pub(crate) struct Exhaustion(Mutex<HashMap<Name, Told>>);
+pub(crate) struct OnceAMinute(Mutex<HashMap<Name, Told>>);
 
 #[derive(Debug)]
 struct Told {
@@ -18,10 +18,9 @@ struct Told {
     since: u64,
 }
 
-impl Exhaustion {
-    /// Counts a message that found no address. Says how many there were since it last said so, when it is time to
-    /// say it again.
-    pub(crate) fn refused(&self, subnet: &Name, now: Timestamp) -> Option<u64> {
+impl OnceAMinute {
+    /// Counts one more. Says how many there were since it last said so, when it is time to say it again.
+    pub(crate) fn count(&self, subnet: &Name, now: Timestamp) -> Option<u64> {
         let mut subnets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(told) = subnets.get_mut(subnet) else {
             subnets.insert(subnet.clone(), Told { at: now, since: 0 });
@@ -33,9 +32,9 @@ impl Exhaustion {
         if told.at <= now && now < again {
             return None;
         }
-        let refused = told.since;
+        let count = told.since;
         *told = Told { at: now, since: 0 };
-        Some(refused)
+        Some(count)
     }
 }
 
@@ -45,14 +44,14 @@ mod tests {
 
     #[test]
     fn a_pool_is_spoken_of_at_once_and_then_once_a_minute_with_what_was_missed() {
-        let exhaustion = Exhaustion::default();
+        let refused = OnceAMinute::default();
         let (lab, other): (Name, Name) = ("lab".parse().unwrap(), "other".parse().unwrap());
         let at = |second| Timestamp::from_second(second).unwrap();
-        assert_eq!(exhaustion.refused(&lab, at(0)), Some(1));
-        assert_eq!(exhaustion.refused(&lab, at(1)), None);
-        assert_eq!(exhaustion.refused(&other, at(1)), Some(1));
-        assert_eq!(exhaustion.refused(&lab, at(59)), None);
-        assert_eq!(exhaustion.refused(&lab, at(60)), Some(3));
-        assert_eq!(exhaustion.refused(&lab, at(30)), Some(1), "the clock was set back");
+        assert_eq!(refused.count(&lab, at(0)), Some(1));
+        assert_eq!(refused.count(&lab, at(1)), None);
+        assert_eq!(refused.count(&other, at(1)), Some(1));
+        assert_eq!(refused.count(&lab, at(59)), None);
+        assert_eq!(refused.count(&lab, at(60)), Some(3));
+        assert_eq!(refused.count(&lab, at(30)), Some(1), "the clock was set back");
     }
 }
