@@ -45,34 +45,57 @@ pub enum DiskError {
         /// The kernel's word.
         source: io::Error,
     },
+    /// It did not give bytes together, but each page alone.
+    #[error("reading {length} bytes from the disk at offset {offset} at once; page by page it gave them")]
+    ReadAtOnce {
+        /// Where they begin.
+        offset: u64,
+        /// So many.
+        length: usize,
+        /// The kernel's word.
+        source: io::Error,
+    },
+    /// It did not take bytes together, but each page alone.
+    #[error("writing {length} bytes to the disk at offset {offset} at once; page by page it took them")]
+    WriteAtOnce {
+        /// Where they begin.
+        offset: u64,
+        /// So many.
+        length: usize,
+        /// The kernel's word.
+        source: io::Error,
+    },
     /// It did not say that it has everything.
     #[error("flushing what was written to the disk")]
     Sync(#[source] io::Error),
 }
 
 impl DiskError {
-    /// Where, if the kernel said so.
+    /// The page that failed, if one did.
     pub fn offset(&self) -> Option<u64> {
         match self {
             Self::Read { offset, .. } | Self::Write { offset, .. } => Some(*offset),
-            Self::Sync(_) => None,
+            Self::ReadAtOnce { .. } | Self::WriteAtOnce { .. } | Self::Sync(_) => None,
         }
     }
 }
 
 /// Writes all of `bytes`. When that fails, page by page until the one that fails alone: the kernel only says that
-/// something in a large write did.
+/// something in a large write did. When none does, the disk has refused all the same, and is not to be trusted.
 ///
 /// # Errors
 /// When the target does not take them.
 pub fn write<T: BlockTarget>(target: &mut T, offset: u64, bytes: &[u8]) -> Result<(), DiskError> {
     let Err(source) = target.write_at(offset, bytes) else { return Ok(()) };
+    if bytes.len() <= ALIGNMENT {
+        return Err(DiskError::Write { offset, source });
+    }
     for (at, page) in (offset..).step_by(ALIGNMENT).zip(bytes.chunks(ALIGNMENT)) {
         if let Err(source) = target.write_at(at, page) {
             return Err(DiskError::Write { offset: at, source });
         }
     }
-    Err(DiskError::Write { offset, source })
+    Err(DiskError::WriteAtOnce { offset, length: bytes.len(), source })
 }
 
 /// Fills `buffer`, and finds out where that fails, as [`write`] does.
@@ -81,12 +104,15 @@ pub fn write<T: BlockTarget>(target: &mut T, offset: u64, bytes: &[u8]) -> Resul
 /// When the target does not give the bytes.
 pub fn read<T: BlockTarget>(target: &mut T, offset: u64, buffer: &mut [u8]) -> Result<(), DiskError> {
     let Err(source) = target.read_at(offset, buffer) else { return Ok(()) };
+    if buffer.len() <= ALIGNMENT {
+        return Err(DiskError::Read { offset, source });
+    }
     for (at, page) in (offset..).step_by(ALIGNMENT).zip(buffer.chunks_mut(ALIGNMENT)) {
         if let Err(source) = target.read_at(at, page) {
             return Err(DiskError::Read { offset: at, source });
         }
     }
-    Err(DiskError::Read { offset, source })
+    Err(DiskError::ReadAtOnce { offset, length: buffer.len(), source })
 }
 
 /// A block device or regular file.
@@ -191,18 +217,30 @@ impl BlockTarget for FileTarget {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
 
-    /// Takes nothing that touches the byte.
-    struct BadAt(u64);
+    /// What fails.
+    enum Bad {
+        /// All that touches the byte.
+        At(u64),
+        /// All that is longer than a page.
+        AtOnce,
+        /// The first of all.
+        First(Cell<bool>),
+    }
 
-    impl BadAt {
+    impl Bad {
         fn touch(&self, offset: u64, length: usize) -> io::Result<()> {
-            let touched = (offset..offset + length as u64).contains(&self.0);
-            if touched { Err(io::Error::from_raw_os_error(5)) } else { Ok(()) }
+            let fails = match self {
+                Self::At(bad) => (offset..offset + length as u64).contains(bad),
+                Self::AtOnce => length > ALIGNMENT,
+                Self::First(is_to_come) => is_to_come.take(),
+            };
+            if fails { Err(io::Error::from_raw_os_error(5)) } else { Ok(()) }
         }
     }
 
-    impl BlockTarget for BadAt {
+    impl BlockTarget for Bad {
         fn size_bytes(&self) -> u64 {
             1 << 30
         }
@@ -227,10 +265,31 @@ mod tests {
     #[test]
     fn the_page_that_fails_in_a_large_write_or_read_is_named() {
         let mut bytes = vec![1; 1 << 20];
-        let mut disk = BadAt((8 << 20) + 5000);
+        let mut disk = Bad::At((8 << 20) + 5000);
         assert_eq!(write(&mut disk, 8 << 20, &bytes).unwrap_err().offset(), Some((8 << 20) + 4096));
         assert_eq!(read(&mut disk, 8 << 20, &mut bytes).unwrap_err().offset(), Some((8 << 20) + 4096));
         assert!(write(&mut disk, 9 << 20, &bytes).is_ok());
+    }
+
+    #[test]
+    fn no_page_is_named_when_each_alone_is_sound() {
+        let mut bytes = vec![1; 1 << 20];
+        let written = write(&mut Bad::AtOnce, 8 << 20, &bytes).unwrap_err();
+        assert_eq!(written.offset(), None);
+        let says = "writing 1048576 bytes to the disk at offset 8388608 at once; page by page it took them";
+        assert_eq!(written.to_string(), says);
+        let read = read(&mut Bad::AtOnce, 8 << 20, &mut bytes).unwrap_err();
+        assert_eq!(read.offset(), None);
+        let says = "reading 1048576 bytes from the disk at offset 8388608 at once; page by page it gave them";
+        assert_eq!(read.to_string(), says);
+    }
+
+    #[test]
+    fn a_page_that_fails_once_is_named() {
+        let mut page = [1; ALIGNMENT];
+        let first = || Bad::First(Cell::new(true));
+        assert_eq!(write(&mut first(), 8 << 20, &page).unwrap_err().offset(), Some(8 << 20));
+        assert_eq!(read(&mut first(), 8 << 20, &mut page).unwrap_err().offset(), Some(8 << 20));
     }
 
     #[test]
