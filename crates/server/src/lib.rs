@@ -11,6 +11,7 @@ mod core;
 mod first_start;
 mod http;
 mod open_files;
+mod optional;
 mod pools;
 mod server;
 mod site;

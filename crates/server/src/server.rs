@@ -5,6 +5,7 @@ use crate::core::{Core, Surroundings};
 use crate::first_start::first_token;
 use crate::http::{self, Patience};
 use crate::open_files;
+use crate::optional;
 use crate::site::SiteError;
 use netboot::{
     BackendError, Dhcp6Listener, DhcpListener, ListenDhcp, ListenDhcp6, ProbeSocket, SolicitationListener, TftpListener,
@@ -109,7 +110,11 @@ impl Server {
             match ProbeSocket::open() {
                 Ok(socket) => {
                     let (netboot, stop) = (netboot.clone(), stop.clone());
-                    tasks.spawn(async move { netboot.serve_probes(socket, stop).await });
+                    tasks.spawn(optional::serve(
+                        "Addresses are offered without asking for them",
+                        stop.clone(),
+                        async move { netboot.serve_probes(socket, stop).await },
+                    ));
                 }
                 Err(error) => warn!(%error, "Addresses are offered without asking for them: there is no ICMP socket"),
             }

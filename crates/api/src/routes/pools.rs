@@ -3,6 +3,7 @@
 use crate::App;
 use crate::auth::User;
 use crate::body::Json;
+use crate::error::{ApiError, ApiResult};
 use axum::extract::State;
 use wire::{Pools, Problem};
 
@@ -11,6 +12,9 @@ use wire::{Pools, Problem};
     get, path = "/api/v1/pools", tag = "server",
     responses((status = 200, body = Pools), (status = "4XX", body = Problem))
 )]
-pub(crate) async fn list(State(app): State<App>, _: User) -> Json<Pools> {
-    Json(Pools { items: (app.pools)() })
+pub(crate) async fn list(State(app): State<App>, _: User) -> ApiResult<Json<Pools>> {
+    // They are counted under the lock for which whoever answers DHCP waits, too.
+    let counted = tokio::task::spawn_blocking(move || (app.pools)()).await;
+    let items = counted.map_err(|error| ApiError::fault("counting addresses", error))?;
+    Ok(Json(Pools { items }))
 }

@@ -56,6 +56,8 @@ pub enum Claim {
 pub struct Leases {
     rows: BTreeMap<Ipv6Addr, Lease>,
     of: HashMap<Binding, BTreeSet<Ipv6Addr>>,
+    /// The declined ones.
+    declined: BTreeSet<Ipv6Addr>,
     /// Leases that are on their way to the disk.
     unstored: Unstored<Ipv6Addr>,
 }
@@ -86,6 +88,11 @@ impl Leases {
     /// Puts a row in the place of what its address had.
     pub fn put(&mut self, row: Lease) {
         self.of.entry(row.binding.clone()).or_default().insert(row.address);
+        if row.state == LeaseState::Declined {
+            self.declined.insert(row.address);
+        } else {
+            self.declined.remove(&row.address);
+        }
         let binding = row.binding.clone();
         if let Some(old) = self.rows.insert(row.address, row).filter(|old| old.binding != binding)
             && let Some(addresses) = self.of.get_mut(&old.binding)
@@ -179,8 +186,7 @@ impl Leases {
 
     /// How many addresses are quarantined because of the client.
     pub(super) fn declined_by(&self, client: &Duid, now: Timestamp) -> usize {
-        let declined = |row: &&Lease| row.state == LeaseState::Declined && row.expires > now;
-        self.rows.values().filter(declined).filter(|row| row.binding.client == *client).count()
+        self.quarantined(now).filter(|row| row.binding.client == *client).count()
     }
 
     /// How the pool is used. Offers are not remembered.
@@ -199,12 +205,13 @@ impl Leases {
 
     /// The addresses that rest because something uses them, in order.
     pub fn quarantined(&self, now: Timestamp) -> impl Iterator<Item = &Lease> {
-        self.rows.values().filter(move |row| row.state == LeaseState::Declined && row.expires > now)
+        self.declined.iter().filter_map(|address| self.find(*address)).filter(move |row| row.expires > now)
     }
 
     fn forget_expired(&mut self, now: Timestamp) {
         self.rows.retain(|_, row| row.expires > now);
         let rows = &self.rows;
+        self.declined.retain(|address| rows.contains_key(address));
         self.of.retain(|_, addresses| {
             addresses.retain(|address| rows.contains_key(address));
             !addresses.is_empty()
