@@ -19,9 +19,12 @@ const BATCH: usize = 1024;
 const BUSY: usize = 8;
 /// How long it gathers; a client waits for seconds.
 const GATHER: Duration = Duration::from_millis(4);
-/// Leases whose answers go out together, where who sends them keeps no measure. A relay's socket has room for some 250
-/// messages, and a slow flush may have held back more.
-const BURST: usize = 64;
+/// Answers that a relay's socket has room for: `net.core.rmem_default` as Linux has it, and what it counts for one of
+/// them, which is 1 KiB for up to some 600 bytes and 256 bytes for the buffer's own head.
+pub(crate) const RELAY_ROOM: usize = 212_992 / (1024 + 256);
+/// Leases whose answers go out together, where who sends them keeps no measure: a slow flush may have held back more
+/// than a relay has room for.
+const BURST: usize = RELAY_ROOM / 3;
 /// Pause between bursts.
 const BURST_PAUSE: Duration = Duration::from_millis(1);
 /// Commits whose answers are going out.

@@ -7,6 +7,7 @@
 mod outbox;
 mod segments;
 
+use crate::committer::RELAY_ROOM;
 use crate::dhcp_server::is_peer_error;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -19,10 +20,10 @@ use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Looks at the socket are this far apart at least. It is a small part of a network boot's round trips, and at ten
+/// Looks at the socket are this far apart while there is little to take. It is a small part of a network boot's round trips, and at ten
 /// thousand messages a second enough for ten of them.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
-/// They come closer where there is much to take, so that a relay does not get too many answers at once.
+/// They come closer, to this, where there is much to take, so that a relay does not get too many answers at once.
 const BETWEEN_LOOKS_UNDER_LOAD: Duration = Duration::from_micros(125);
 /// How many messages a look should take: below the first it may come later, above the second it comes sooner.
 const FEW: usize = 12;
@@ -31,9 +32,9 @@ const MANY: usize = 32;
 const MAX_MESSAGE: usize = 4096;
 /// Messages of one call of the system.
 const TOGETHER: usize = 64;
-/// Answers of one look beyond as many as it took: those that waited for the disk. A relay's socket has room for some 160
-/// messages, and a flush may have held back more.
-const BURST: usize = 16;
+/// Answers of one look beyond as many as it took: those that waited for the disk. A flush may have held back more than
+/// a relay has room for.
+const BURST: usize = RELAY_ROOM / 10;
 /// What a wake-up is for.
 const DATAGRAM: u64 = 0;
 const BELL: u64 = 1;

@@ -4,8 +4,10 @@ use crate::client::DhcpClient;
 use crate::rig::{SERVER, Scene, in_own_network, mac};
 use dhcp::MessageType;
 use dhcp::client::ClientMessage;
+use lab::host::CARD;
 use serde_json::json;
 use std::net::Ipv4Addr;
+use wire::Pools;
 
 #[test]
 fn a_host_that_was_never_given_its_address_keeps_it() {
@@ -25,7 +27,7 @@ fn a_host_that_was_never_given_its_address_keeps_it() {
         assert_eq!((ack.kind, ack.address), (5, free));
 
         let event = scene.event(|event| event.kind == "dhcp.address_in_use").await;
-        let expected = json!({"subnet": "rack", "address": "10.77.0.100", "card": mac(2), "believed": true});
+        let expected = json!({"subnet": "rack", "address": "10.77.0.100", "card": mac(2), "believed": true, "answers": 1});
         assert_eq!(event.data, expected);
 
         let pools = scene.until_pools(|pools| pools.items[0].ipv4.unwrap().bound == 1).await;
@@ -37,5 +39,33 @@ fn a_host_that_was_never_given_its_address_keeps_it() {
         let words = |line: usize| said.lines().nth(line).unwrap().split_whitespace().collect::<Vec<_>>();
         assert_eq!(words(1), ["rack", "ipv4", "10", "1", "0", "1", "8"], "{said}");
         assert_eq!((words(4)[0], said.trim_end().ends_with("the server")), ("10.77.0.100", true), "{said}");
+    });
+}
+
+#[test]
+fn one_message_costs_four_addresses_where_something_answers_for_all() {
+    in_own_network("in_use::one_message_costs_four_addresses_where_something_answers_for_all", async |folder| {
+        let pool = json!({"first": "10.77.0.100", "last": "10.77.0.119"});
+        let mut scene = Scene::set_up(&folder, json!({"pool": pool, "unknown": "discover"})).await;
+        let router = scene.host(2, Some("10.77.0.107/24")).await;
+        for last in 100..107 {
+            router.ip(&["address", "add", &format!("10.77.0.{last}/24"), "dev", CARD]).await.unwrap();
+        }
+        let host = scene.host(3, None).await;
+        let client = DhcpClient::without_address(&host, &mac(3));
+        let discover = ClientMessage::new(MessageType::Discover, 1, client.mac).pxe(0);
+        let declined = |count| move |pools: &Pools| pools.items[0].ipv4.unwrap().declined == count;
+        for resting in [4, 8] {
+            client.call(&discover).await;
+            scene.until_pools(declined(resting)).await;
+        }
+        client.call(&discover).await;
+        let offer = client.hear().await;
+        assert_eq!((offer.kind, offer.address), (2, Ipv4Addr::new(10, 77, 0, 108)));
+
+        let event = scene.event(|event| event.kind == "dhcp.address_in_use").await;
+        assert_eq!((&event.data["address"], &event.data["answers"]), (&json!("10.77.0.100"), &json!(1)));
+        let next = scene.event(|event| event.kind.starts_with("dhcp.") || event.kind == "boot.dhcp").await;
+        assert_eq!((next.kind.as_str(), &next.data["answer"]), ("boot.dhcp", &json!("offer")));
     });
 }
