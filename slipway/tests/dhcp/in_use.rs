@@ -27,7 +27,8 @@ fn a_host_that_was_never_given_its_address_keeps_it() {
         assert_eq!((ack.kind, ack.address), (5, free));
 
         let event = scene.event(|event| event.kind == "dhcp.address_in_use").await;
-        let expected = json!({"subnet": "rack", "address": "10.77.0.100", "card": mac(2), "believed": true, "answers": 1});
+        let expected =
+            json!({"subnet": "rack", "address": "10.77.0.100", "card": mac(2), "believed": true, "answers": 1});
         assert_eq!(event.data, expected);
 
         let pools = scene.until_pools(|pools| pools.items[0].ipv4.unwrap().bound == 1).await;
