@@ -3,29 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use lab::demo::ServerProcess;
-use lab::namespace::command_in_own_network;
+use lab::own_network::in_own_network;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Says to the second self that it is inside a network of its own, and where it may write.
-const INSIDE: &str = "SLIPWAY_TEST_INSIDE";
 const MACHINES: u32 = 12;
 
 #[test]
 fn a_fleet_is_deployed_and_each_disk_is_written_once() {
-    let test = "a_fleet_is_deployed_and_each_disk_is_written_once";
-    if let Some(folder) = std::env::var_os(INSIDE) {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        return runtime.block_on(deploy(folder.into()));
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let mut command = command_in_own_network(&std::env::current_exe().unwrap()).unwrap();
-    command.args([test, "--exact", "--nocapture"]).env(INSIDE, folder.path());
-    let outcome = command.output().unwrap();
-    let written = [outcome.stdout, outcome.stderr].concat();
-    assert!(outcome.status.success(), "{}", String::from_utf8_lossy(&written));
+    in_own_network("a_fleet_is_deployed_and_each_disk_is_written_once", deploy);
 }
 
 async fn deploy(folder: PathBuf) {

@@ -3,14 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-#[path = "../../crates/store/tests/rig/small_disk.rs"]
-mod small_disk;
-
 use client::{Client, EventQuery};
 use lab::power::{BootPlan, BootSource, PowerBackend as _};
+use lab::small_disk::{fill, on_a_small_disk};
 use lab::solo::{self, Solo};
 use serde_json::{Value, json};
-use small_disk::{fill, on_a_small_disk};
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

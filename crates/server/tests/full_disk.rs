@@ -3,12 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "what a rig cannot do fails its test")]
 
 mod rig;
-#[path = "../../store/tests/rig/small_disk.rs"]
-mod small_disk;
 
 use client::{Client, ClientError};
+use lab::small_disk::{fill, on_a_small_disk};
 use rig::{Crash, Rig};
-use small_disk::{fill, on_a_small_disk};
 use std::path::Path;
 use std::time::Duration;
 use types::machine::MachineState;

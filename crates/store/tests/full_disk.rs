@@ -5,11 +5,9 @@
 #![expect(clippy::unwrap_used, reason = "what the arrangement of a test cannot do fails it")]
 
 mod rig;
-#[path = "rig/small_disk.rs"]
-mod small_disk;
 
+use lab::small_disk::{fill, on_a_small_disk};
 use rig::{Rig, mac, name, new_run};
-use small_disk::{fill, on_a_small_disk};
 use std::time::Duration;
 use store::{Condition, Document, Machines, StartRunError, Store, StoreError};
 use types::object::{Kind, Source};

@@ -1,13 +1,14 @@
 //! A server on a switch, and what is plugged in beside it.
 
+pub(crate) use lab::own_network::in_own_network;
+
 use client::{Client, EventQuery, EventStream};
 use lab::demo::ServerProcess;
 use lab::host::{CARD, Host};
-use lab::namespace::command_in_own_network;
 use lab::network::Network;
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 use types::event::Event;
 use wire::{ApplyFile, Pools};
@@ -16,26 +17,6 @@ use wire::{ApplyFile, Pools};
 pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 /// Long enough for a loaded machine; a test that needs it has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-/// Says to the second self that it is inside a network of its own, and where it may write.
-const INSIDE: &str = "SLIPWAY_TEST_INSIDE";
-
-/// Runs `test` again in a network of its own, and `scene` there.
-pub(crate) fn in_own_network(test: &str, scene: impl AsyncFnOnce(PathBuf)) {
-    if let Some(folder) = std::env::var_os(INSIDE) {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        rustls::crypto::ring::default_provider().install_default().ok();
-        return runtime.block_on(scene(folder.into()));
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let mut command = command_in_own_network(&std::env::current_exe().unwrap()).unwrap();
-    command.args([test, "--exact", "--nocapture"]).env(INSIDE, folder.path());
-    let outcome = command.output().unwrap();
-    let written = String::from_utf8_lossy(&[outcome.stdout, outcome.stderr].concat()).into_owned();
-    let log = std::fs::read_to_string(folder.path().join("server.log")).unwrap_or_default();
-    assert!(outcome.status.success(), "{written}\nThe server's log:\n{log}");
-    assert!(written.contains("1 passed"), "{test} was not found:\n{written}");
-}
-
 /// A server on a switch.
 pub(crate) struct Scene {
     pub(crate) network: Network,

@@ -4,31 +4,10 @@
 
 mod rig;
 
+pub(crate) use lab::own_network::in_own_network;
 pub(crate) use rig::eventually;
 
-use lab::namespace::command_in_own_network;
 use std::path::{Path, PathBuf};
-
-/// Says to the second self that it is inside a network of its own, and where it may write.
-const INSIDE: &str = "SLIPWAY_TEST_INSIDE";
-
-/// Runs `test` again in a network of its own, and `scene` there.
-pub(crate) fn in_own_network(test: &str, scene: impl AsyncFnOnce(PathBuf)) {
-    if let Some(folder) = std::env::var_os(INSIDE) {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        rustls::crypto::ring::default_provider().install_default().ok();
-        return runtime.block_on(scene(folder.into()));
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let mut command = command_in_own_network(&std::env::current_exe().unwrap()).unwrap();
-    command.args([test, "--exact", "--nocapture"]).env(INSIDE, folder.path());
-    let outcome = command.output().unwrap();
-    if !outcome.status.success() {
-        let kept = folder.keep();
-        let written = [outcome.stdout, outcome.stderr].concat();
-        panic!("{}\nThe logs are in {}", String::from_utf8_lossy(&written), kept.display());
-    }
-}
 
 /// The folder of something that `cargo xtask test` builds first.
 pub(crate) fn built(folder: &str, file: &str) -> PathBuf {

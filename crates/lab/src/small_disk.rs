@@ -1,5 +1,7 @@
 //! A small disk of a test's own, which it can fill: a tmpfs in a mount namespace.
 
+#![expect(clippy::unwrap_used, reason = "what the arrangement of a test cannot do fails it")]
+
 use nix::mount::{MsFlags, mount};
 use std::fs::File;
 use std::io::{ErrorKind, Write};
@@ -10,8 +12,12 @@ use std::process::Command;
 const DISK: &str = "SLIPWAY_TEST_DISK";
 /// The store's reserve, and as much again for the database and what the test fills.
 const DISK_BYTES: &str = "size=40m";
+
 /// Runs the test named `itself` again on a small disk of its own. Gives the disk in that second run only.
-pub(crate) fn on_a_small_disk(itself: &str) -> Option<PathBuf> {
+///
+/// # Panics
+/// When the test fails there.
+pub fn on_a_small_disk(itself: &str) -> Option<PathBuf> {
     if let Some(disk) = std::env::var_os(DISK) {
         mount(Some("tmpfs"), Path::new(&disk), Some("tmpfs"), MsFlags::empty(), Some(DISK_BYTES)).unwrap();
         return Some(disk.into());
@@ -30,7 +36,10 @@ pub(crate) fn on_a_small_disk(itself: &str) -> Option<PathBuf> {
 }
 
 /// Takes all the room that the disk has left.
-pub(crate) fn fill(file: &Path) {
+///
+/// # Panics
+/// When the file cannot be written for another reason.
+pub fn fill(file: &Path) {
     let mut file = File::options().create(true).append(true).open(file).unwrap();
     let piece = vec![0; 1 << 20];
     let mut length = piece.len();
