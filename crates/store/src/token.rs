@@ -321,14 +321,13 @@ impl Store {
         let hash = hash(token);
         let grant = Grant::Registered { mac, boot_id };
         self.write(move |tx| {
-            // Of two boots that come at once, the first counts.
-            let tied = query("UPDATE tokens SET grant_ = ?2 WHERE hash = ?1 AND grant_ ->> 'for' = 'registration'")
+            // Of two boots that come at once, the first counts, here as in memory. There may be no row: a token that is
+            // issued on a full disk is in memory only.
+            query("UPDATE tokens SET grant_ = ?2 WHERE hash = ?1 AND grant_ ->> 'for' = 'registration'")
                 .bind(hash.to_vec())
                 .bind(to_json(&grant))
                 .execute(&mut tx.connection)?;
-            if tied > 0 {
-                tx.effects.tokens.push(TokenChange::Tied(hash, grant));
-            }
+            tx.effects.tokens.push(TokenChange::Tied(hash, grant));
             Ok::<_, StoreError>(())
         })
         .await?;
