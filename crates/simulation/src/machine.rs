@@ -487,6 +487,8 @@ impl Machine {
         let task_name = common.ledger.task_name(task);
         common.tell(|| format!("m{} {name} ({task_name})", self.index));
         agent.work = Some(order);
+        // What is answered to a report of the work before is about that work.
+        agent.progress = None;
         self.phase = Phase::Agent(agent);
         let wait = common.dice.between(Duration::from_secs(5), Duration::from_secs(longest));
         self.later(common, wait / 3, MachineEvent::Works(task));
