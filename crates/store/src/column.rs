@@ -62,6 +62,7 @@ impl From<sql::Error> for StoreError {
         if sql::is_about_a_value(&error) {
             return Self::Corrupt { what: "a row of the database".to_owned() };
         }
+        // See `Readers::take`.
         if let sql::Error::InvalidPath(_) = error {
             return Self::Unavailable("the store is closed".to_owned());
         }

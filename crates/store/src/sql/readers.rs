@@ -38,6 +38,7 @@ impl Readers {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
+    /// `InvalidPath` says that it is closed: rusqlite has no such error, and gives this one for no path of ours.
     fn take(&self) -> Result<Connection> {
         let idle = match self.idle.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             Some(idle) => idle.pop(),

@@ -1,3 +1,5 @@
+//! The small part that is ours between rusqlite and the store: migrations, types, readers.
+
 use super::*;
 
 fn database() -> (tempfile::TempDir, Connection) {
