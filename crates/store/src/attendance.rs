@@ -6,7 +6,7 @@
 //! server works on any run.
 
 use crate::column::{nanos, timestamp, to_json};
-use crate::run_row::read_run;
+use crate::run_row::{SELECT_RUNS, read_run};
 use crate::sql::{Row, query, query_scalar};
 use crate::writer::Tx;
 use crate::{Store, StoreError};
@@ -73,7 +73,7 @@ impl Tx {
 
     fn pass_over(&mut self, from: Timestamp, to: Timestamp) -> Result<(), StoreError> {
         let away = to.duration_since(from);
-        let rows = query("SELECT id, format, doc FROM runs WHERE ended IS NULL AND format <= ?1")
+        let rows = query(format!("{SELECT_RUNS} WHERE r.ended IS NULL AND r.format <= ?1"))
             .bind(i64::from(RUN_FORMAT))
             .fetch_all(&mut self.connection)?;
         info!(%from, %to, runs = rows.len(), "no server was there for {away:#}: it does not count against open runs");
@@ -98,11 +98,7 @@ impl Tx {
         let Some(event) = run.left_alone(from, to) else { return Ok(()) };
         run.apply(&event, to);
         self.record_absence(&run, &event, to)?;
-        query("UPDATE runs SET doc = ?2 WHERE id = ?1")
-            .bind(run.id.to_string())
-            .bind(to_json(&run))
-            .execute(&mut self.connection)?;
-        Ok(())
+        self.save_run_doc(run.id, to_json(&run))
     }
 
     fn record_absence(&mut self, run: &Run, event: &RunEvent, at: Timestamp) -> Result<(), StoreError> {

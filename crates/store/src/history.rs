@@ -56,7 +56,7 @@ impl Store {
             for event in &events {
                 tx.append(event)?;
             }
-            last_seq(&mut tx.connection)
+            tx.last_seq()
         })
         .await
     }
@@ -71,7 +71,11 @@ impl Store {
             query.push(" AND machine = ").push_bind(machine.to_string());
         }
         if let Some(run) = filter.run {
-            query.push(" AND run = ").push_bind(run.to_string());
+            // A run's entries are among its machine's, since it began.
+            let run = run.to_string();
+            query.push(" AND run = ").push_bind(run.clone());
+            query.push(" AND machine = (SELECT machine FROM runs WHERE id = ").push_bind(run.clone());
+            query.push(") AND seq >= (SELECT began_at FROM runs WHERE id = ").push_bind(run).push(")");
         }
         if !filter.kinds.is_empty() {
             query.push(" AND EXISTS (SELECT 1 FROM json_each(").push_bind(to_json(&filter.kinds));
@@ -124,6 +128,11 @@ pub(crate) fn check_size(what: &'static str, json: &str) -> Result<(), StoreErro
 }
 
 impl Tx {
+    /// The place of the last entry there ever was.
+    pub(crate) fn last_seq(&mut self) -> Result<u64, StoreError> {
+        self.effects.last_seq.map_or_else(|| last_seq(&mut self.connection), Ok)
+    }
+
     /// Puts an event on record, and wakes the run that waits for it.
     pub(crate) fn append(&mut self, event: &NewEvent) -> Result<(), StoreError> {
         let data = to_json(&event.data);

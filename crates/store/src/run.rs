@@ -1,9 +1,9 @@
 //! Runs as operators see them: started, listed, commanded.
 
-use crate::column::{nanos, to_json, word};
+use crate::column::{nanos, signed, to_json, word};
 use crate::history::check_size;
 use crate::kinds::Machines;
-use crate::run_row::{begin_on_machine, find_run, read_run, state_word};
+use crate::run_row::{SELECT_RUNS, begin_on_machine, find_run, read_run, state_word};
 use crate::sql::{QueryBuilder, query};
 use crate::writer::Tx;
 use crate::{PushCommandError, StartRunError, Store, StoreError};
@@ -42,21 +42,22 @@ impl Store {
         after: Option<RunId>,
         limit: usize,
     ) -> Result<Vec<Run>, StoreError> {
-        let mut query = QueryBuilder::new("SELECT id, format, doc FROM runs WHERE format <= ");
+        let mut query = QueryBuilder::new(SELECT_RUNS);
+        query.push(" WHERE r.format <= ");
         query.push_bind(i64::from(RUN_FORMAT));
         if let Some(machine) = filter.machine {
-            query.push(" AND machine = ").push_bind(machine.to_string());
+            query.push(" AND r.machine = ").push_bind(machine.to_string());
         }
         if let Some(active) = filter.active {
-            query.push(if active { " AND ended IS NULL" } else { " AND ended IS NOT NULL" });
+            query.push(if active { " AND r.ended IS NULL" } else { " AND r.ended IS NOT NULL" });
         }
         if let Some(state) = filter.state {
-            query.push(" AND state = ").push_bind(word(state));
+            query.push(" AND r.state = ").push_bind(word(state));
         }
         if let Some(after) = after {
-            query.push(" AND seq < (SELECT seq FROM runs WHERE id = ").push_bind(after.to_string()).push(")");
+            query.push(" AND r.seq < (SELECT seq FROM runs WHERE id = ").push_bind(after.to_string()).push(")");
         }
-        query.push(" ORDER BY seq DESC LIMIT ").push_bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        query.push(" ORDER BY r.seq DESC LIMIT ").push_bind(i64::try_from(limit).unwrap_or(i64::MAX));
         query.build().fetch_at_length(self.readers(), |row| read_run(&row)).await
     }
 
@@ -85,11 +86,12 @@ impl Tx {
         let (run, created) = Run::create(new, now);
         let data = to_json(&created);
         check_size("a run with its workflow and parameters", &data)?;
-        self.insert_run(&run)?;
         let kind = created.kind().to_owned();
         let (machine, actor) = (Some(run.machine), run.by.clone());
         let event = NewEvent { at: now, kind, machine, run: Some(run.id), actor, data: serde_json::Value::Null };
         self.insert_event(&event, data)?;
+        self.insert_run(&run)?;
+        self.save_run_doc(run.id, to_json(&run))?;
         let (id, continued) = (run.id, run.continues);
         let begin = move |status: &mut MachineStatus| begin_on_machine(status, id, continued);
         self.change_status::<Machines>(run.machine.into(), begin)?;
@@ -98,8 +100,9 @@ impl Tx {
     }
 
     fn insert_run(&mut self, run: &Run) -> Result<(), StoreError> {
+        let began_at = self.last_seq()?;
         query(
-            "INSERT INTO runs (id, machine, workflow, state, format, doc, settled, epoch, wake_at, created)
+            "INSERT INTO runs (id, machine, workflow, state, format, began_at, settled, epoch, wake_at, created)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7, ?7)",
         )
         .bind(run.id.to_string())
@@ -107,7 +110,7 @@ impl Tx {
         .bind(run.workflow.to_string())
         .bind(state_word(run))
         .bind(i64::from(run.format))
-        .bind(to_json(run))
+        .bind(signed(began_at))
         .bind(nanos(run.created))
         .execute(&mut self.connection)?;
         Ok(())

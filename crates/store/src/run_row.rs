@@ -1,16 +1,25 @@
 //! A run as it is stored.
 
-use crate::column::{from_json, parse, timestamp};
+use crate::column::{from_json, parse, signed, timestamp};
 use crate::sql::{Executor, Row, query, query_as, query_scalar};
 use crate::writer::Tx;
 use crate::{StoreError, column};
 use types::machine::{MachineState, MachineStatus};
 use types::{MachineId, RunId, Timestamp};
 use workflow::ports::Lease;
-use workflow::{Ending, OperatorCommand, RUN_FORMAT, Run};
+use workflow::{Ending, OperatorCommand, RUN_FORMAT, Run, RunEvent};
 
-/// Reads the run in a row with the columns `id`, `format` and `doc`. One of a newer format is refused, since
-/// what it would lose in reading would be lost for good in the next write.
+/// The beginning of a statement about runs `r` whose rows [`read_run`] reads. While a run is held its commits write
+/// entries of the history only, and its document stays behind: what came after it is `since`.
+pub(crate) const SELECT_RUNS: &str = "SELECT r.id, r.format, r.epoch, r.event_woke, d.doc, \
+     CASE WHEN r.behind THEN (\
+         SELECT json_group_array(json_array(e.at, json(e.data)) ORDER BY e.seq) FROM events e \
+         WHERE e.machine = r.machine AND e.seq > d.upto AND e.run = r.id AND e.data ->> '$.what' IS NOT NULL\
+     ) END AS since \
+     FROM runs r JOIN run_docs d ON d.run = r.seq";
+
+/// Reads the run in a row of [`SELECT_RUNS`]. One of a newer format is refused, since what it would lose in reading
+/// would be lost for good in the next write.
 pub(crate) fn read_run(row: &Row) -> Result<Run, StoreError> {
     let id: String = row.get("id")?;
     let what = || format!("run {id}");
@@ -19,12 +28,18 @@ pub(crate) fn read_run(row: &Row) -> Result<Run, StoreError> {
         let format = u32::try_from(format).unwrap_or(u32::MAX);
         return Err(StoreError::NewerFormat { run: parse(&id, what)?, format });
     }
-    from_json(row.text("doc")?, what)
+    let mut run: Run = from_json(row.text("doc")?, what)?;
+    let since: Option<String> = row.get("since")?;
+    let since: Vec<(i64, RunEvent)> = since.map_or_else(|| Ok(Vec::new()), |since| from_json(&since, what))?;
+    for (at, event) in since {
+        run.apply(&event, timestamp(at));
+    }
+    Ok(run)
 }
 
 /// The run, if there is one.
 pub(crate) fn find_run(executor: impl Executor, id: RunId) -> Result<Option<Run>, StoreError> {
-    let query = query("SELECT id, format, doc FROM runs WHERE id = ?1").bind(id.to_string());
+    let query = query(format!("{SELECT_RUNS} WHERE r.id = ?1")).bind(id.to_string());
     query.fetch_optional(executor)?.as_ref().map(read_run).transpose()
 }
 
@@ -98,6 +113,19 @@ pub(crate) fn end_on_machine(status: &mut MachineStatus, run: RunId, ending: End
 pub(crate) fn optional_time(row: &Row, column: &str) -> Result<Option<Timestamp>, StoreError> {
     let nanos: Option<i64> = row.get(column)?;
     Ok(nanos.map(timestamp))
+}
+
+impl Tx {
+    /// Writes the run as it is after the last entry of the history.
+    pub(crate) fn save_run_doc(&mut self, run: RunId, doc: String) -> Result<(), StoreError> {
+        let upto = self.last_seq()?;
+        query("INSERT OR REPLACE INTO run_docs (run, upto, doc) VALUES ((SELECT seq FROM runs WHERE id = ?1), ?2, ?3)")
+            .bind(run.to_string())
+            .bind(signed(upto))
+            .bind(doc)
+            .execute(&mut self.connection)?;
+        Ok(())
+    }
 }
 
 /// The run's state as its column has it.

@@ -4,9 +4,8 @@
 //! two leaves the run due, for the same reason, to whoever comes next.
 
 use crate::column::{nanos, timestamp, to_json};
-use crate::history::last_seq;
 use crate::kinds::Machines;
-use crate::run_row::{end_on_machine, read_run, state_word, unread_commands};
+use crate::run_row::{SELECT_RUNS, end_on_machine, read_run, state_word, unread_commands};
 use crate::sql::{query, query_scalar};
 use crate::writer::Tx;
 use crate::{Store, StoreError};
@@ -68,7 +67,8 @@ struct Written {
     lease: Lease,
     machine: MachineId,
     state: String,
-    doc: String,
+    /// The whole run. A commit that goes on writes only what happened.
+    doc: Option<String>,
     settled: bool,
     ended: Option<(Timestamp, Ending)>,
     events: Vec<(NewEvent, String)>,
@@ -84,7 +84,7 @@ impl Written {
             lease,
             machine: run.machine,
             state: state_word(run),
-            doc: to_json(run),
+            doc: (run.ended.is_some() || matches!(then, Then::Release { .. })).then(|| to_json(run)),
             settled: run.settled.is_some(),
             ended: run.ended.zip(run.ending),
             events: events.iter().map(|(at, event)| entry(run, event, *at)).collect(),
@@ -155,17 +155,17 @@ impl Store {
 impl Tx {
     fn claim_due(&mut self, now: Timestamp, until: Timestamp, limit: usize) -> Result<Vec<Claimed>, CommitError> {
         self.attend()?;
-        let due = query(
-            "SELECT id, format, doc, epoch, event_woke FROM runs
-             WHERE ended IS NULL AND wake_at <= ?1 AND (lease_until IS NULL OR lease_until <= ?1) AND format <= ?2
-             ORDER BY wake_at, seq LIMIT ?3",
-        )
+        let due = query(format!(
+            "{SELECT_RUNS}
+             WHERE r.ended IS NULL AND r.wake_at <= ?1 AND (r.lease_until IS NULL OR r.lease_until <= ?1)
+             AND r.format <= ?2 ORDER BY r.wake_at, r.seq LIMIT ?3",
+        ))
         .bind(nanos(now))
         .bind(i64::from(RUN_FORMAT))
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .fetch_all(&mut self.connection)
         .map_err(StoreError::from)?;
-        let seen = last_seq(&mut self.connection)?;
+        let seen = self.last_seq()?;
         let mut claimed = Vec::with_capacity(due.len());
         for row in due {
             let id: String = row.get("id").map_err(StoreError::from)?;
@@ -240,14 +240,14 @@ impl Tx {
         };
         self.insert_events(&written.events)?;
         self.save_run(written, lease_until, &sleep)?;
+        if let Some(doc) = &written.doc {
+            self.save_run_doc(written.lease.run, doc.clone())?;
+        }
         if let Some((_, ending)) = written.ended {
             self.end_run(written, ending)?;
         }
         self.effects.due |= lease_until.is_none();
-        match self.effects.last_seq {
-            Some(seq) => Ok(seq),
-            None => Ok(last_seq(&mut self.connection)?),
-        }
+        Ok(self.last_seq()?)
     }
 
     /// What the run sleeps on, unless there is a reason not to sleep: a command that it has not dealt with, or
@@ -277,11 +277,11 @@ impl Tx {
 
     fn save_run(&mut self, written: &Written, lease_until: Option<Timestamp>, sleep: &Sleep) -> Result<(), StoreError> {
         query(
-            "UPDATE runs SET doc = ?2, state = ?3, settled = ?4, ended = ?5, lease_until = ?6, wake_at = ?7,
+            "UPDATE runs SET behind = ?2, state = ?3, settled = ?4, ended = ?5, lease_until = ?6, wake_at = ?7,
              wake_on = ?8, event_woke = ?9 WHERE id = ?1",
         )
         .bind(written.lease.run.to_string())
-        .bind(written.doc.clone())
+        .bind(written.doc.is_none())
         .bind(written.state.clone())
         .bind(written.settled)
         .bind(written.ended.map(|(at, _)| nanos(at)))

@@ -15,19 +15,24 @@ pub struct StageRun {
     /// Where it stands.
     pub state: StageState,
     /// Why it is skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Which try this is; 0 before the first.
     pub attempt: u32,
     /// When it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub started: Option<Timestamp>,
     /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub ended: Option<Timestamp>,
     /// When it fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub deadline: Option<Timestamp>,
     /// How long it usually takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<HumanDuration>,
     /// Its steps, in order.
     pub steps: Vec<StepRun>,
@@ -64,30 +69,39 @@ pub struct StepRun {
     /// Times that the server came back to find the step cut off, in this attempt.
     pub recoveries: u32,
     /// How it came about, once done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub how: Option<How>,
     /// What it waits for, or why it is skipped, retried or failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What a person could do, when one is needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
     /// When the current or last attempt began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub started: Option<Timestamp>,
     /// When the step last began to look.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub looked: Option<Timestamp>,
     /// When the attempt ended, or was handed to a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub ended: Option<Timestamp>,
     /// When the attempt fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub deadline: Option<Timestamp>,
     /// While it waits or will retry: when it looks again in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub until: Option<Timestamp>,
     /// While it waits: the kinds of event that wake it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wake_on: Vec<String>,
     /// What it put on record, over all attempts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(value_type = Object)]
     pub notes: BTreeMap<String, Value>,
 }

@@ -48,8 +48,8 @@ CREATE TABLE events (
     data    TEXT NOT NULL
 ) STRICT;
 CREATE INDEX events_of_machine ON events (machine, seq) WHERE machine IS NOT NULL;
-CREATE INDEX events_of_run ON events (run, seq) WHERE run IS NOT NULL;
 
+-- What changes often, in a small row; the run itself is in run_docs.
 CREATE TABLE runs (
     seq         INTEGER PRIMARY KEY AUTOINCREMENT,
     id          TEXT NOT NULL UNIQUE,
@@ -57,7 +57,8 @@ CREATE TABLE runs (
     workflow    TEXT NOT NULL,
     state       TEXT NOT NULL,
     format      INTEGER NOT NULL,
-    doc         TEXT NOT NULL,
+    began_at    INTEGER NOT NULL,           -- the place of its first entry in the history
+    behind      INTEGER NOT NULL DEFAULT 0, -- the history may have entries that its document has not
     settled     INTEGER NOT NULL,           -- how it will end is decided
     epoch       INTEGER NOT NULL,           -- rises with every claim
     lease_until INTEGER,                    -- held by a server until then
@@ -71,6 +72,13 @@ CREATE UNIQUE INDEX runs_active ON runs (machine) WHERE ended IS NULL;
 CREATE INDEX runs_of_machine ON runs (machine, seq);
 CREATE INDEX runs_due ON runs (wake_at) WHERE ended IS NULL AND wake_at IS NOT NULL;
 CREATE INDEX runs_held ON runs (lease_until) WHERE lease_until IS NOT NULL;
+
+-- A run as it was after an entry of the history. What it is now, that entry and the run's later ones say.
+CREATE TABLE run_docs (
+    run  INTEGER PRIMARY KEY REFERENCES runs (seq),
+    upto INTEGER NOT NULL,
+    doc  TEXT NOT NULL
+) STRICT;
 
 CREATE TABLE run_commands (
     seq     INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -8,9 +8,12 @@ use std::time::Duration;
 
 /// How long one connection waits for another's lock. The only other writer is a checkpoint or a person's shell.
 const BUSY: Duration = Duration::from_secs(5);
-/// What the writer keeps of the database, to change it without reading it again: the rows and indexes of some thousand
-/// machines under way.
-const WRITERS_CACHE_KIB: i64 = 32 << 10;
+/// What the writer keeps of the database, to change it without reading it again. SQLite goes through all of it in most
+/// commits (balancing a tree, it gives pages a number for the moment that is larger than any, and then looks for pages
+/// beyond the end), so more is not better.
+const WRITERS_CACHE_KIB: i64 = 8 << 10;
+/// What a reader keeps, for one question: SQLite drops it all as soon as anything was written.
+const READERS_CACHE_KIB: i64 = 512;
 /// Statements that a connection keeps prepared: all there are in this crate.
 const PREPARED: usize = 192;
 
@@ -35,7 +38,9 @@ impl Connection {
 
     /// Opens the file to read.
     pub(super) fn open_to_read(path: &Path) -> Result<Self> {
-        Self::with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        let reader = Self::with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        reader.inner.pragma_update(None, "cache_size", -READERS_CACHE_KIB)?;
+        Ok(reader)
     }
 
     fn with_flags(path: &Path, flags: OpenFlags) -> Result<Self> {
