@@ -11,7 +11,7 @@ use std::process::Command;
 /// Where the process inside the namespace finds its disk.
 const DISK: &str = "SLIPWAY_TEST_DISK";
 /// The store's reserve, and as much again for the database and what the test fills.
-const DISK_BYTES: &str = "size=40m";
+const DISK_BYTES: &str = "size=72m";
 
 /// Runs the test named `itself` again on a small disk of its own. Gives the disk in that second run only.
 ///

@@ -14,8 +14,8 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 use types::Timestamp;
 
-/// The reserve: SQLite's log grows to 4 MiB before it is tidied, and to several times that under load.
-const RESERVE_BYTES: u64 = 16 << 20;
+/// The reserve: SQLite's log grows to 16 MiB before it is tidied, and further while somebody reads for long.
+const RESERVE_BYTES: u64 = 32 << 20;
 /// With less than this free, the disk counts as full. A transaction of 256 writes, each of the largest size that the
 /// history takes, needs 16 MiB at worst; the usual one needs a hundredth of that.
 const LEAST_FREE_BYTES: u64 = 4 << 20;

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 use std::sync::Arc;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use types::{RunId, Timestamp};
@@ -123,9 +123,11 @@ impl<S: RunStore, C: Catalogue> Engine<S, C> {
                 () = shutdown.cancelled() => {}
                 () = due_changed.notified() => {}
                 () = self.clock.sleep_until(wake_at) => {}
-                Some(ended) = workers.join_next() => if let Err(error) = ended && error.is_panic() {
-                    std::panic::resume_unwind(error.into_panic());
-                },
+                Some(ended) = workers.join_next() => pass_on_panic(ended),
+            }
+            // A claim costs a commit, so it is for all that have ended by now.
+            while let Some(ended) = workers.try_join_next() {
+                pass_on_panic(ended);
             }
         }
         workers.shutdown().await;
@@ -330,6 +332,14 @@ impl<S: RunStore> NoteTaker for Work<S> {
 
     fn lease(&self) -> Lease {
         self.lease
+    }
+}
+
+fn pass_on_panic(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        std::panic::resume_unwind(error.into_panic());
     }
 }
 

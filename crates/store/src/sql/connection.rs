@@ -12,6 +12,9 @@ const BUSY: Duration = Duration::from_secs(5);
 /// commits (balancing a tree, it gives pages a number for the moment that is larger than any, and then looks for pages
 /// beyond the end), so more is not better.
 const WRITERS_CACHE_KIB: i64 = 8 << 10;
+/// How long the log grows before it is put into the file, in pages of 4 KiB. A page that is written a hundred times until
+/// then is put there once; SQLite's own 1000 pages are filled by two machines' provisioning.
+const LOG_PAGES: i64 = 4096;
 /// What a reader keeps, for one question: SQLite drops it all as soon as anything was written.
 const READERS_CACHE_KIB: i64 = 512;
 /// Statements that a connection keeps prepared: all there are in this crate.
@@ -33,6 +36,7 @@ impl Connection {
     pub(crate) fn prepare_to_write(&mut self) -> Result<()> {
         self.inner.pragma_update(None, "journal_mode", "wal")?;
         self.inner.pragma_update(None, "synchronous", "full")?;
+        self.inner.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
         self.inner.pragma_update(None, "cache_size", -WRITERS_CACHE_KIB)
     }
 
