@@ -23,28 +23,42 @@ pub(crate) enum Found {
 /// A state to bring about that may be asked for twice.
 #[async_trait]
 pub(crate) trait Change: Send + Sync {
+    /// What a look reads.
+    type Seen: Send + Sync;
     /// What is changed, for errors.
     fn subject(&self) -> &'static str;
     /// What it is to become, for errors.
     fn wanted(&self) -> String;
     /// Reads the present state.
-    async fn look(&self, bmc: &Connection) -> Result<Found, BmcError>;
-    /// Asks the BMC for the change, once.
-    async fn write(&self, bmc: &Connection) -> Result<Effect, BmcError>;
+    async fn look(&self, bmc: &Connection) -> Result<Self::Seen, BmcError>;
+    /// Whether that is as wanted.
+    fn judge(&self, seen: &Self::Seen) -> Found;
+    /// Asks the BMC for the change, once, of what was seen last.
+    async fn write(&self, bmc: &Connection, seen: &Self::Seen) -> Result<Effect, BmcError>;
 }
 
 /// Makes `change` so, and proves it by reading.
 ///
 /// The answer to a write only says where to look next: a refusal may mean "already so", a lost answer may
 /// hide a success, and a success may be forgotten.
-pub(crate) async fn bring_about(bmc: &Connection, change: &dyn Change) -> Result<How, BmcError> {
-    let mut found = match change.look(bmc).await? {
+pub(crate) async fn bring_about<C: Change>(bmc: &Connection, change: &C) -> Result<How, BmcError> {
+    let seen = change.look(bmc).await?;
+    bring_about_from(bmc, change, seen).await
+}
+
+/// As [`bring_about`], for a caller who has just looked.
+pub(crate) async fn bring_about_from<C: Change>(
+    bmc: &Connection,
+    change: &C,
+    mut seen: C::Seen,
+) -> Result<How, BmcError> {
+    let mut found = match change.judge(&seen) {
         Found::AsWanted => return Ok(How::AlreadySo),
         Found::Instead(found) => found,
     };
     let mut refusal = None;
     for write in 1..=WRITES {
-        let task = match change.write(bmc).await {
+        let task = match change.write(bmc, &seen).await {
             Ok(Effect::Task(task)) => Some(task),
             Ok(Effect::Done | Effect::Accepted) => None,
             Err(error) if error.effect_is_unknown() || error.is_conflict() => {
@@ -53,7 +67,8 @@ pub(crate) async fn bring_about(bmc: &Connection, change: &dyn Change) -> Result
             }
             Err(error) => return Err(error),
         };
-        match wait_until_shown(bmc, change, task.as_deref()).await? {
+        seen = wait_until_shown(bmc, change, task.as_deref()).await?;
+        match change.judge(&seen) {
             Found::AsWanted => return Ok(How::Changed),
             Found::Instead(instead) => found = instead,
         }
@@ -67,14 +82,14 @@ pub(crate) async fn bring_about(bmc: &Connection, change: &dyn Change) -> Result
 
 /// Looks until the change shows, or the time for it is over. That time begins when no task works on it any more.
 /// A look that fails says nothing; only when the last one fails is that the answer.
-async fn wait_until_shown(bmc: &Connection, change: &dyn Change, task: Option<&str>) -> Result<Found, BmcError> {
+async fn wait_until_shown<C: Change>(bmc: &Connection, change: &C, task: Option<&str>) -> Result<C::Seen, BmcError> {
     let mut looks = Looks::new(bmc.limits.settle, bmc.limits.look_every);
     let mut working = task;
     loop {
-        let found = match change.look(bmc).await {
-            Ok(Found::AsWanted) => return Ok(Found::AsWanted),
+        let looked = match change.look(bmc).await {
+            Ok(seen) if matches!(change.judge(&seen), Found::AsWanted) => return Ok(seen),
             Err(error) if !error.class().is_worth_retrying() => return Err(error),
-            instead => instead,
+            looked => looked,
         };
         if let Some(task) = working {
             if is_working(bmc, task).await? {
@@ -84,7 +99,7 @@ async fn wait_until_shown(bmc: &Connection, change: &dyn Change, task: Option<&s
                 looks = Looks::new(bmc.limits.settle, bmc.limits.look_every);
             }
         } else if !looks.another().await {
-            return found;
+            return looked;
         }
     }
 }

@@ -51,7 +51,7 @@ impl RedfishBmc {
         Ok(Self { connection: Connection { service, limits }, gate })
     }
 
-    async fn change(&self, operation: &'static str, change: &dyn Change) -> Result<How, BmcError> {
+    async fn change<C: Change>(&self, operation: &'static str, change: &C) -> Result<How, BmcError> {
         self.gate.run(operation, bring_about(&self.connection, change)).await
     }
 }

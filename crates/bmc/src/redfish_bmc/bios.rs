@@ -1,7 +1,7 @@
 //! BIOS attributes: written to the settings object, seen there as pending, effective after a reset.
 
 use super::Connection;
-use crate::change::{Change, Found, bring_about};
+use crate::change::{Change, Found, bring_about_from};
 use crate::{BiosWrite, BmcError};
 use async_trait::async_trait;
 use redfish::{ApplyTime, Bios, Effect};
@@ -19,15 +19,16 @@ pub(super) async fn pending(bmc: &Connection) -> Result<Params, BmcError> {
 
 /// Brings `wanted` about, now or for the next reset.
 pub(super) async fn write(bmc: &Connection, wanted: &Params) -> Result<BiosWrite, BmcError> {
-    let bios = read(bmc).await?;
-    let current = bios.attributes();
+    let change = Attributes(wanted);
+    let seen = change.look(bmc).await?;
+    let (current, apply_time) = (seen.bios.attributes(), seen.bios.apply_time());
     let names: Vec<String> = wanted.keys().filter(|name| !current.contains_key(*name)).cloned().collect();
     if !names.is_empty() {
         return Err(BmcError::NoSuchAttribute { names });
     }
-    let how = bring_about(bmc, &Attributes(wanted)).await?;
+    let how = bring_about_from(bmc, &change, seen).await?;
     let holds_now = differing(wanted, &current).is_empty();
-    Ok(match (bios.apply_time(), how) {
+    Ok(match (apply_time, how) {
         (ApplyTime::AtReset, _) if !holds_now => BiosWrite::AppliesAtReset,
         (_, How::AlreadySo) | (ApplyTime::AtReset, _) => BiosWrite::AlreadySo,
         (ApplyTime::Now, How::Changed | How::ByOther) => BiosWrite::AppliesNow,
@@ -38,17 +39,19 @@ async fn read(bmc: &Connection) -> Result<Bios, BmcError> {
     Ok(bmc.service.bios(&bmc.system().await?).await?)
 }
 
-/// What will hold after the next reset.
-async fn next(bmc: &Connection, bios: &Bios) -> Result<Params, BmcError> {
-    let mut next = bios.attributes();
-    next.extend(bmc.service.pending_bios_attributes(bios).await?);
-    Ok(next)
-}
-
 struct Attributes<'a>(&'a Params);
+
+/// What the BIOS and its settings object say.
+struct Settings {
+    bios: Bios,
+    /// What will hold after the next reset.
+    next: Params,
+}
 
 #[async_trait]
 impl Change for Attributes<'_> {
+    type Seen = Settings;
+
     fn subject(&self) -> &'static str {
         "the BIOS attributes"
     }
@@ -57,20 +60,25 @@ impl Change for Attributes<'_> {
         shown(self.0)
     }
 
-    async fn look(&self, bmc: &Connection) -> Result<Found, BmcError> {
-        let next = next(bmc, &read(bmc).await?).await?;
-        let differing = differing(self.0, &next);
-        if differing.is_empty() {
-            return Ok(Found::AsWanted);
-        }
-        let instead = next.into_iter().filter(|(name, _)| differing.contains_key(name)).collect();
-        Ok(Found::Instead(shown(&instead)))
+    async fn look(&self, bmc: &Connection) -> Result<Settings, BmcError> {
+        let bios = read(bmc).await?;
+        let mut next = bios.attributes();
+        next.extend(bmc.service.pending_bios_attributes(&bios).await?);
+        Ok(Settings { bios, next })
     }
 
-    async fn write(&self, bmc: &Connection) -> Result<Effect, BmcError> {
-        let bios = read(bmc).await?;
-        let change = differing(self.0, &next(bmc, &bios).await?);
-        Ok(bmc.service.write_bios_attributes(&bios, &change).await?)
+    fn judge(&self, seen: &Settings) -> Found {
+        let differing = differing(self.0, &seen.next);
+        if differing.is_empty() {
+            return Found::AsWanted;
+        }
+        let instead = seen.next.iter().filter(|(name, _)| differing.contains_key(*name));
+        Found::Instead(shown(&instead.map(|(name, value)| (name.clone(), value.clone())).collect()))
+    }
+
+    async fn write(&self, bmc: &Connection, seen: &Settings) -> Result<Effect, BmcError> {
+        let change = differing(self.0, &seen.next);
+        Ok(bmc.service.write_bios_attributes(&seen.bios, &change).await?)
     }
 }
 

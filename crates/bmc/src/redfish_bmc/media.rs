@@ -49,6 +49,8 @@ struct Inserted<'a>(&'a Url);
 
 #[async_trait]
 impl Change for Inserted<'_> {
+    type Seen = Vec<MediaSlot>;
+
     fn subject(&self) -> &'static str {
         "the image in the virtual CD"
     }
@@ -57,17 +59,17 @@ impl Change for Inserted<'_> {
         self.0.path().to_owned()
     }
 
-    async fn look(&self, bmc: &Connection) -> Result<Found, BmcError> {
+    async fn look(&self, bmc: &Connection) -> Result<Vec<MediaSlot>, BmcError> {
         let drives = cd_drives(bmc).await?;
-        if drives.is_empty() {
-            return Err(BmcError::NoVirtualCd);
-        }
-        let holds_it = |drive: &MediaSlot| drive.is_inserted() && drive.image() == Some(self.0.as_str());
-        Ok(if drives.iter().any(holds_it) { Found::AsWanted } else { Found::Instead("another or none".to_owned()) })
+        if drives.is_empty() { Err(BmcError::NoVirtualCd) } else { Ok(drives) }
     }
 
-    async fn write(&self, bmc: &Connection) -> Result<Effect, BmcError> {
-        let drives = cd_drives(bmc).await?;
+    fn judge(&self, drives: &Vec<MediaSlot>) -> Found {
+        let holds_it = |drive: &MediaSlot| drive.is_inserted() && drive.image() == Some(self.0.as_str());
+        if drives.iter().any(holds_it) { Found::AsWanted } else { Found::Instead("another or none".to_owned()) }
+    }
+
+    async fn write(&self, bmc: &Connection, drives: &Vec<MediaSlot>) -> Result<Effect, BmcError> {
         let drive = drives.iter().find(|drive| !drive.is_inserted()).or(drives.first()).ok_or(BmcError::NoVirtualCd)?;
         Ok(bmc.service.insert_media(drive, self.0).await?)
     }
@@ -78,6 +80,8 @@ pub(super) struct Ejected;
 
 #[async_trait]
 impl Change for Ejected {
+    type Seen = Vec<MediaSlot>;
+
     fn subject(&self) -> &'static str {
         "the virtual CD"
     }
@@ -86,15 +90,19 @@ impl Change for Ejected {
         "empty".to_owned()
     }
 
-    async fn look(&self, bmc: &Connection) -> Result<Found, BmcError> {
-        let full = cd_drives(bmc).await?.into_iter().filter(MediaSlot::is_inserted);
-        let full: Vec<String> = full.map(|drive| drive.id().to_owned()).collect();
-        Ok(if full.is_empty() { Found::AsWanted } else { Found::Instead(format!("an image in {}", full.join(", "))) })
+    async fn look(&self, bmc: &Connection) -> Result<Vec<MediaSlot>, BmcError> {
+        cd_drives(bmc).await
     }
 
-    async fn write(&self, bmc: &Connection) -> Result<Effect, BmcError> {
+    fn judge(&self, drives: &Vec<MediaSlot>) -> Found {
+        let full = drives.iter().filter(|drive| drive.is_inserted());
+        let full: Vec<&str> = full.map(MediaSlot::id).collect();
+        if full.is_empty() { Found::AsWanted } else { Found::Instead(format!("an image in {}", full.join(", "))) }
+    }
+
+    async fn write(&self, bmc: &Connection, drives: &Vec<MediaSlot>) -> Result<Effect, BmcError> {
         let mut effect = Effect::Done;
-        for drive in cd_drives(bmc).await?.iter().filter(|drive| drive.is_inserted()) {
+        for drive in drives.iter().filter(|drive| drive.is_inserted()) {
             effect = bmc.service.eject_media(drive).await?;
         }
         Ok(effect)

@@ -29,6 +29,8 @@ struct Power {
 
 #[async_trait]
 impl Change for Power {
+    type Seen = System;
+
     fn subject(&self) -> &'static str {
         "the power state"
     }
@@ -37,13 +39,17 @@ impl Change for Power {
         self.wanted.to_string()
     }
 
-    async fn look(&self, bmc: &Connection) -> Result<Found, BmcError> {
-        let state = bmc.system().await?.power_state();
-        Ok(if state == self.wanted { Found::AsWanted } else { Found::Instead(state.to_string()) })
+    async fn look(&self, bmc: &Connection) -> Result<System, BmcError> {
+        Ok(bmc.system().await?)
     }
 
-    async fn write(&self, bmc: &Connection) -> Result<Effect, BmcError> {
-        Ok(bmc.service.reset(&bmc.system().await?, self.kinds).await?)
+    fn judge(&self, seen: &System) -> Found {
+        let state = seen.power_state();
+        if state == self.wanted { Found::AsWanted } else { Found::Instead(state.to_string()) }
+    }
+
+    async fn write(&self, bmc: &Connection, seen: &System) -> Result<Effect, BmcError> {
+        Ok(bmc.service.reset(seen, self.kinds).await?)
     }
 }
 
@@ -74,15 +80,24 @@ async fn restart(bmc: &Connection, kind: ResetType) -> Result<How, BmcError> {
     if before.power_state() == PowerState::Off {
         return bring_about(bmc, &ON).await;
     }
-    if ask_to_restart(bmc, &before, kind).await? {
-        return wait_until_on(bmc).await.map_err(unproven);
+    match ask_to_restart(bmc, &before, kind).await? {
+        Asked::Restarted(seen) => wait_until_on(bmc, seen).await.map_err(unproven),
+        Asked::InVain => {
+            let found = before.last_reset().unwrap_or("none").to_owned();
+            Err(BmcError::NotApplied { change: "a restart", wanted: "now".to_owned(), found })
+        }
     }
-    let found = before.last_reset().unwrap_or("none").to_owned();
-    Err(BmcError::NotApplied { change: "a restart", wanted: "now".to_owned(), found })
 }
 
-/// Asks for the restart. False when it provably did not happen.
-async fn ask_to_restart(bmc: &Connection, before: &System, kind: ResetType) -> Result<bool, BmcError> {
+/// What came of asking for a restart.
+enum Asked {
+    /// It happened, as this shows where anything does.
+    Restarted(Option<System>),
+    /// It provably did not happen.
+    InVain,
+}
+
+async fn ask_to_restart(bmc: &Connection, before: &System, kind: ResetType) -> Result<Asked, BmcError> {
     let proves_resets = quirks_of(before).proves_resets();
     let unknown = match bmc.service.reset(before, &[kind]).await.map_err(BmcError::from) {
         Err(error) if !error.effect_is_unknown() => return Err(error),
@@ -94,25 +109,26 @@ async fn ask_to_restart(bmc: &Connection, before: &System, kind: ResetType) -> R
         Ok(Effect::Done | Effect::Accepted) => None,
     };
     if unknown.is_none() && !proves_resets {
-        return Ok(true);
+        return Ok(Asked::Restarted(None));
     }
-    match unknown {
-        _ if find_proof(bmc, before).await? => Ok(true),
-        Some(error) if !proves_resets => Err(error),
-        Some(_) | None => Ok(false),
+    match (find_proof(bmc, before).await?, unknown) {
+        (Some(seen), _) => Ok(Asked::Restarted(Some(seen))),
+        (None, Some(error)) if !proves_resets => Err(error),
+        (None, _) => Ok(Asked::InVain),
     }
 }
 
 /// Looks for a sign of the restart. A look that fails says nothing; only when the last one fails is that the answer.
-async fn find_proof(bmc: &Connection, before: &System) -> Result<bool, BmcError> {
+async fn find_proof(bmc: &Connection, before: &System) -> Result<Option<System>, BmcError> {
     let looks = Looks::new(bmc.limits.settle, bmc.limits.look_every);
     loop {
-        let look = bmc.system().await;
-        if look.as_ref().is_ok_and(|now| now.last_reset().is_some() && now.last_reset() != before.last_reset()) {
-            return Ok(true);
-        }
+        let failure = match bmc.system().await {
+            Ok(now) if now.last_reset().is_some() && now.last_reset() != before.last_reset() => return Ok(Some(now)),
+            Ok(_) => None,
+            Err(error) => Some(error),
+        };
         if !looks.another().await {
-            return look.map(|_| false).map_err(|error| unproven(error.into()));
+            return failure.map_or(Ok(None), |error| Err(unproven(error.into())));
         }
     }
 }
@@ -126,10 +142,14 @@ fn unproven(error: BmcError) -> BmcError {
     }
 }
 
-async fn wait_until_on(bmc: &Connection) -> Result<How, BmcError> {
+async fn wait_until_on(bmc: &Connection, mut seen: Option<System>) -> Result<How, BmcError> {
     let looks = Looks::new(bmc.limits.settle, bmc.limits.look_every);
     loop {
-        let state = bmc.system().await?.power_state();
+        let system = match seen.take() {
+            Some(system) => system,
+            None => bmc.system().await?,
+        };
+        let state = system.power_state();
         if state == PowerState::On {
             return Ok(How::Changed);
         }
