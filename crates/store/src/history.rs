@@ -65,17 +65,20 @@ impl Store {
     pub async fn events(&self, filter: &EventFilter, limit: usize) -> Result<Vec<Event>, StoreError> {
         let newest = filter.before.is_some() && filter.after.is_none();
         let mut query = QueryBuilder::new("SELECT seq, at, kind, machine, run, actor, data FROM events");
-        query.push(" WHERE seq > ").push_bind(signed(filter.after.unwrap_or(0)));
+        let after = signed(filter.after.unwrap_or(0));
+        if let Some(run) = filter.run {
+            // A run's entries are among its machine's, since it began. One bound, because SQLite seeks by one only.
+            let run = run.to_string();
+            query.push(" WHERE machine = (SELECT machine FROM runs WHERE id = ").push_bind(run.clone());
+            query.push(") AND seq > max(").push_bind(after);
+            query.push(", (SELECT began_at - 1 FROM runs WHERE id = ").push_bind(run.clone());
+            query.push(")) AND run = ").push_bind(run);
+        } else {
+            query.push(" WHERE seq > ").push_bind(after);
+        }
         query.push(" AND seq < ").push_bind(signed(filter.before.unwrap_or(u64::MAX)));
         if let Some(machine) = filter.machine {
             query.push(" AND machine = ").push_bind(machine.to_string());
-        }
-        if let Some(run) = filter.run {
-            // A run's entries are among its machine's, since it began.
-            let run = run.to_string();
-            query.push(" AND run = ").push_bind(run.clone());
-            query.push(" AND machine = (SELECT machine FROM runs WHERE id = ").push_bind(run.clone());
-            query.push(") AND seq >= (SELECT began_at FROM runs WHERE id = ").push_bind(run).push(")");
         }
         if !filter.kinds.is_empty() {
             query.push(" AND EXISTS (SELECT 1 FROM json_each(").push_bind(to_json(&filter.kinds));

@@ -13,10 +13,11 @@ use workflow::{Ending, OperatorCommand, RUN_FORMAT, Run, RunEvent};
 /// entries of the history only, and its document stays behind: what came after it is `since`.
 pub(crate) const SELECT_RUNS: &str = "SELECT r.id, r.format, r.epoch, r.event_woke, d.doc, \
      CASE WHEN r.behind THEN (\
-         SELECT json_group_array(json_array(e.at, json(e.data)) ORDER BY e.seq) FROM events e \
-         WHERE e.machine = r.machine AND e.seq > d.upto AND e.run = r.id AND e.data ->> '$.what' IS NOT NULL\
+         SELECT json_group_array(json_array(e.at, e.data) ORDER BY e.seq) FROM events e \
+         WHERE e.machine = r.machine AND e.seq > d.upto AND e.run = r.id \
+         AND e.kind GLOB 'run.*' AND e.kind <> 'run.damaged'\
      ) END AS since \
-     FROM runs r JOIN run_docs d ON d.run = r.seq";
+     FROM runs r LEFT JOIN run_docs d ON d.run = r.seq";
 
 /// Reads the run in a row of [`SELECT_RUNS`]. One of a newer format is refused, since what it would lose in reading
 /// would be lost for good in the next write.
@@ -28,11 +29,15 @@ pub(crate) fn read_run(row: &Row) -> Result<Run, StoreError> {
         let format = u32::try_from(format).unwrap_or(u32::MAX);
         return Err(StoreError::NewerFormat { run: parse(&id, what)?, format });
     }
-    let mut run: Run = from_json(row.text("doc")?, what)?;
+    let damaged = || StoreError::Corrupt { what: what() };
+    let mut run: Run = from_json(row.text("doc").map_err(|_| damaged())?, what)?;
     let since: Option<String> = row.get("since")?;
-    let since: Vec<(i64, RunEvent)> = since.map_or_else(|| Ok(Vec::new()), |since| from_json(&since, what))?;
+    let since: Vec<(i64, String)> = since.map_or_else(|| Ok(Vec::new()), |since| from_json(&since, what))?;
     for (at, event) in since {
-        run.apply(&event, timestamp(at));
+        let event: RunEvent = from_json(&event, what)?;
+        if !run.apply_stored(&event, timestamp(at)) {
+            return Err(damaged());
+        }
     }
     Ok(run)
 }

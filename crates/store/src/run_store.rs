@@ -18,7 +18,8 @@ use types::{MachineId, RunId, Timestamp};
 use workflow::ports::{Claimed, Commit, CommitError, Lease, RunStore, Then};
 use workflow::{Ending, OperatorCommand, RUN_FORMAT, Run, RunEvent};
 
-/// A run cannot be read or written, and rests until somebody repairs what is stored. Data: reason.
+/// A run cannot be read or written, and rests until somebody repairs what is stored. Data: reason. It is not one of
+/// the run's own events: [`SELECT_RUNS`] passes it over.
 const RUN_DAMAGED: &str = "run.damaged";
 
 #[async_trait]

@@ -340,6 +340,68 @@ async fn an_unreadable_run_does_not_keep_others_from_their_turn() {
     assert_eq!((told.run, told.machine), (Some(broken.id), Some(broken.machine)));
 }
 
+/// A run that was held by a server that died: its document is behind its history.
+async fn left_behind(rig: &mut Rig) -> Run {
+    rig.run().await;
+    let mut claimed = rig.claim().await;
+    rig.commit(claimed.lease, &mut claimed.run, &started(rig), rig.keep()).await.unwrap();
+    rig.crash().await;
+    claimed.run
+}
+
+#[tokio::test]
+async fn a_run_whose_history_is_damaged_rests_and_no_other_is_held_up() {
+    let damages = [
+        "UPDATE events SET data = '{' WHERE kind = 'run.step.started'",
+        "UPDATE events SET data = replace(data, '\"step\":0', '\"step\":7') WHERE kind = 'run.step.started'",
+        "DELETE FROM run_docs",
+    ];
+    for damage in damages {
+        let mut rig = Rig::start().await;
+        let broken = left_behind(&mut rig).await;
+        rig.meddle(damage).await;
+        let other = rig.machine("node-2", 2).await;
+        let run = rig.store().start_run(new_run(other.id.into())).await.unwrap();
+        let claimed: Vec<RunId> = rig.claim_all().await.iter().map(|claimed| claimed.run.id).collect();
+        assert_eq!(claimed, [run.id], "{damage}");
+        assert_eq!(rig.store().next_due().await.unwrap().filter(|due| *due <= rig.now()), None, "{damage}");
+        let error = rig.store().run(broken.id).await.unwrap_err();
+        assert_eq!(error, StoreError::Corrupt { what: format!("run {}", broken.id) }, "{damage}");
+        let told = store::EventFilter { kinds: vec!["run.damaged".to_owned()], ..Default::default() };
+        assert_eq!(rig.store().events(&told, 10).await.unwrap()[0].run, Some(broken.id), "{damage}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_rests_behind_its_history_is_read_as_its_history_says() {
+    let mut rig = Rig::start().await;
+    let run = left_behind(&mut rig).await;
+    rig.meddle("UPDATE objects SET status = '{'").await;
+    let mut claimed = rig.claim().await;
+    let ended = RunEvent::Ended { ending: workflow::Ending::Failed };
+    let unwritable = rig.commit(claimed.lease, &mut claimed.run, &[ended], rig.keep()).await;
+    assert!(unwritable.is_err(), "its machine cannot be read");
+    assert_eq!(rig.store().run(run.id).await.unwrap(), Some(run));
+}
+
+#[tokio::test]
+async fn entries_of_a_run_are_found_among_those_of_the_machines_other_runs() {
+    let rig = Rig::start().await;
+    let first = rig.run().await;
+    let mut claimed = rig.claim().await;
+    let ended = RunEvent::Ended { ending: workflow::Ending::Failed };
+    rig.commit(claimed.lease, &mut claimed.run, &[ended], rig.keep()).await.unwrap();
+    let second = rig.store().start_run(new_run(first.machine)).await.unwrap();
+    rig.happen(first.machine, "agent.log").await;
+    let kinds = async |run: &Run| {
+        let filter = store::EventFilter { run: Some(run.id), ..Default::default() };
+        let events = rig.store().events(&filter, 100).await.unwrap();
+        events.into_iter().map(|event| event.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(&first).await, ["run.created", "run.failed"]);
+    assert_eq!(kinds(&second).await, ["run.created"]);
+}
+
 #[tokio::test]
 async fn a_run_that_cannot_be_written_rests_and_the_history_says_why() {
     let mut rig = Rig::start().await;

@@ -236,7 +236,36 @@ pub struct Continued {
 }
 
 impl RunEvent {
-    /// The event's kind in the history.
+    /// The stage that it is about, none for `finally`, and the step if it is about one. None when it is about the run.
+    pub(crate) fn place(&self) -> Option<(Option<usize>, Option<usize>)> {
+        match self {
+            Self::StageStarted { stage, .. }
+            | Self::StageSkipped { stage, .. }
+            | Self::StageSucceeded { stage }
+            | Self::StageFailed { stage } => Some((Some(*stage), None)),
+            Self::StepStarted { at, .. }
+            | Self::StepLooksAgain { at, .. }
+            | Self::StepNoted { at, .. }
+            | Self::StepWaits { at, .. }
+            | Self::StepDone { at, .. }
+            | Self::StepSkipped { at, .. }
+            | Self::StepWillRetry { at, .. }
+            | Self::StepNeedsOperator { at, .. }
+            | Self::StepFailed { at, .. } => Some((at.stage, Some(at.step))),
+            Self::Created { .. }
+            | Self::Paused { .. }
+            | Self::Resumed { .. }
+            | Self::CancelRequested { .. }
+            | Self::RetryRequested { .. }
+            | Self::CommandIgnored { .. }
+            | Self::Unattended { .. }
+            | Self::FinallyStarted { .. }
+            | Self::Ended { .. } => None,
+        }
+    }
+
+    /// The event's kind in the history. Kinds that begin with `run.` are for these; what else is said of a run under
+    /// such a kind must be known to whoever reads runs from the history.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Created { .. } => "run.created",

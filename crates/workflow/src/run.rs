@@ -174,6 +174,23 @@ impl Run {
         self.outputs.clone_from(&continued.outputs);
     }
 
+    /// As [`Run::apply`], for an event that was read. False, and nothing changes, when it names a stage or step that
+    /// the run has not: then it is not this run's, or one of the two is damaged.
+    pub fn apply_stored(&mut self, event: &RunEvent, at: Timestamp) -> bool {
+        let is_there = event.place().is_none_or(|(stage, step)| {
+            let (run, specs) = match stage {
+                Some(stage) => (self.stages.get(stage), self.definition.stages.get(stage).map(|spec| &spec.steps)),
+                None => (Some(&self.finally), Some(&self.definition.finally)),
+            };
+            let is_there = |count: usize| step.is_none_or(|step| step < count);
+            run.is_some_and(|run| is_there(run.steps.len())) && specs.is_some_and(|specs| is_there(specs.len()))
+        });
+        if is_there {
+            self.apply(event, at);
+        }
+        is_there
+    }
+
     /// Takes note of one event. This is the only way a run changes.
     pub fn apply(&mut self, event: &RunEvent, at: Timestamp) {
         match event {

@@ -19,14 +19,13 @@ pub(super) async fn pending(bmc: &Connection) -> Result<Params, BmcError> {
 
 /// Brings `wanted` about, now or for the next reset.
 pub(super) async fn write(bmc: &Connection, wanted: &Params) -> Result<BiosWrite, BmcError> {
-    let change = Attributes(wanted);
-    let seen = change.look(bmc).await?;
-    let (current, apply_time) = (seen.bios.attributes(), seen.bios.apply_time());
+    let bios = read(bmc).await?;
+    let (current, apply_time) = (bios.attributes(), bios.apply_time());
     let names: Vec<String> = wanted.keys().filter(|name| !current.contains_key(*name)).cloned().collect();
     if !names.is_empty() {
         return Err(BmcError::NoSuchAttribute { names });
     }
-    let how = bring_about_from(bmc, &change, seen).await?;
+    let how = bring_about_from(bmc, &Attributes(wanted), look_at_settings(bmc, bios).await?).await?;
     let holds_now = differing(wanted, &current).is_empty();
     Ok(match (apply_time, how) {
         (ApplyTime::AtReset, _) if !holds_now => BiosWrite::AppliesAtReset,
@@ -48,6 +47,12 @@ struct Settings {
     next: Params,
 }
 
+async fn look_at_settings(bmc: &Connection, bios: Bios) -> Result<Settings, BmcError> {
+    let mut next = bios.attributes();
+    next.extend(bmc.service.pending_bios_attributes(&bios).await?);
+    Ok(Settings { bios, next })
+}
+
 #[async_trait]
 impl Change for Attributes<'_> {
     type Seen = Settings;
@@ -61,10 +66,7 @@ impl Change for Attributes<'_> {
     }
 
     async fn look(&self, bmc: &Connection) -> Result<Settings, BmcError> {
-        let bios = read(bmc).await?;
-        let mut next = bios.attributes();
-        next.extend(bmc.service.pending_bios_attributes(&bios).await?);
-        Ok(Settings { bios, next })
+        look_at_settings(bmc, read(bmc).await?).await
     }
 
     fn judge(&self, seen: &Settings) -> Found {
