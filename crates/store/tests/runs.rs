@@ -344,7 +344,7 @@ async fn an_unreadable_run_does_not_keep_others_from_their_turn() {
 async fn left_behind(rig: &mut Rig) -> Run {
     rig.run().await;
     let mut claimed = rig.claim().await;
-    rig.commit(claimed.lease, &mut claimed.run, &started(rig), rig.keep()).await.unwrap();
+    rig.commit(claimed.lease, &mut claimed.run, &started(rig), rig.keep()).await.expect("it is held");
     rig.crash().await;
     claimed.run
 }
