@@ -1,0 +1,1 @@
+//! ERB, as Foreman's templates are written in it.

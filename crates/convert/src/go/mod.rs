@@ -1,0 +1,1 @@
+//! Go's `text/template`, as Digital Rebar's content is written in it.
