@@ -211,7 +211,7 @@ impl IntoResponse for ApiError {
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         match status {
             // What is wrong with the disk was said when it was found.
-            StatusCode::SERVICE_UNAVAILABLE => tracing::info!(error = %chain(&self), "A request must wait"),
+            StatusCode::SERVICE_UNAVAILABLE => tracing::debug!(error = %chain(&self), "A request must wait"),
             _ if status.is_server_error() => tracing::error!(error = %chain(&self), "A request failed"),
             _ => {}
         }

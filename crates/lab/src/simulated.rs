@@ -201,16 +201,16 @@ impl SimulatedMachine {
     async fn run_agent(&self, boot_id: Uuid) {
         // A machine reads its configuration once, with its boot files; the token in it is good until it is used.
         let mut pauses = Pauses::new();
-        let config = loop {
-            match self.fetch_config().await {
-                Ok(config) => break config,
-                Err(_) => pauses.pause().await,
-            }
-        };
+        let mut config = self.config(&mut pauses).await;
         let registered = loop {
             match self.register(boot_id, &config).await {
                 Ok(registered) => break registered,
-                Err(_) => pauses.pause().await,
+                Err(BootError::Unreachable) => pauses.pause().await,
+                // As the agent does: a token that is refused is asked for anew.
+                Err(BootError::Refused) => {
+                    pauses.pause().await;
+                    config = self.config(&mut pauses).await;
+                }
             }
         };
         let token = registered.token.expose();
@@ -233,6 +233,15 @@ impl SimulatedMachine {
             let url = self.url(&format!("agent/v1/tasks/{}/result", order.id));
             // Not acknowledged is not reported: the server will give the order again, and gets the same answer.
             let _reported = self.http.post(url).bearer_auth(token).json(result).send().await;
+        }
+    }
+
+    async fn config(&self, pauses: &mut Pauses) -> AgentConfig {
+        loop {
+            match self.fetch_config().await {
+                Ok(config) => return config,
+                Err(_) => pauses.pause().await,
+            }
         }
     }
 

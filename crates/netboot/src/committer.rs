@@ -110,16 +110,20 @@ async fn commit_all<L: Send + Sync>(
     settled: Option<Settled>,
 ) {
     let mut batch: Vec<Waiting<L>> = Vec::with_capacity(BATCH);
+    let mut failing = false;
     while receiver.recv_many(&mut batch, BATCH).await > 0 {
         let (leases, waiting): (Vec<L>, Vec<Afterwards>) = batch.drain(..).unzip();
         let outcome = match keeper.keep(&leases).await {
             Ok(()) => Outcome::Stored,
             Err(error) => {
-                let source: &dyn std::error::Error = &error;
-                tracing::error!(error = source, leases = leases.len(), "{} leases could not be stored", leases.len());
+                tell_failure(&error, leases.len(), failing);
                 Outcome::Lost
             }
         };
+        if failing && outcome == Outcome::Stored {
+            tracing::info!("Leases are stored again");
+        }
+        failing = outcome == Outcome::Lost;
         match &settled {
             None => waiting.into_iter().for_each(|afterwards| afterwards(outcome)),
             // It ends after this task, which holds its queue.
@@ -128,6 +132,14 @@ async fn commit_all<L: Send + Sync>(
         if leases.len() >= BUSY {
             tokio::time::sleep(GATHER).await;
         }
+    }
+}
+
+/// Once for as long as it lasts: on a full disk every client asks again every few seconds.
+fn tell_failure(error: &(dyn std::error::Error + 'static), leases: usize, is_known: bool) {
+    match is_known {
+        false => tracing::error!(error, leases, "Leases cannot be stored; their clients get no answer"),
+        true => tracing::debug!(error, leases, "leases cannot be stored"),
     }
 }
 

@@ -7,8 +7,10 @@ mod rig;
 use client::{Client, ClientError};
 use lab::small_disk::{fill, on_a_small_disk};
 use rig::{Crash, Rig};
+use server::Surroundings;
 use std::path::Path;
 use std::time::Duration;
+use store::{Condition, EncryptionKey, Store, StoreOptions};
 use types::machine::MachineState;
 use types::{Digest, Params};
 use wire::{ApplyFile, Health, HealthStatus, StartRun, code};
@@ -111,4 +113,22 @@ async fn image_that_does_not_fit_is_refused_and_leaves_nothing() {
     assert_eq!(refused(client.upload_image("large", &large, |_| {}).await), (503, code::DISK_FULL.to_owned()));
     becomes(&client, HealthStatus::Ok).await;
     client.apply(subnet(), false).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn start_without_any_room_says_that_the_disk_is_full() {
+    let Some(disk) = on_a_small_disk("start_without_any_room_says_that_the_disk_is_full") else { return };
+    let options = StoreOptions {
+        path: disk.join("slipway.db"),
+        key: EncryptionKey::from_bytes([7; 32]),
+        clock: Surroundings::default().clock,
+    };
+    let store = Store::open(options.clone()).await.unwrap();
+    fill(&disk.join("filler"));
+    assert!(matches!(*store.condition().borrow(), Condition::Full { .. }));
+    store.close().await;
+    fill(&disk.join("filler"));
+
+    let refused = Store::open(options).await.err().unwrap();
+    assert!(refused.to_string().ends_with("is full: make room, then start again"), "{refused:?}");
 }

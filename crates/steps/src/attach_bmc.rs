@@ -98,7 +98,7 @@ impl StepCatalogue {
                     Ok(managed) if managed == Some(uuid) => return Ok(Some(object.name.clone())),
                     Ok(_) => {}
                     Err(error @ StepError::Problem { .. }) => unreachable = Some(error),
-                    Err(lost @ StepError::LeaseLost) => return Err(lost),
+                    Err(ours @ (StepError::LeaseLost | StepError::StoreUnavailable(_))) => return Err(ours),
                 }
             }
             match page.last() {

@@ -19,7 +19,7 @@ impl<T> StoreProblem<T> for Result<T, StoreError> {
     fn or_problem(self, doing: &str) -> Result<T, StepError> {
         self.map_err(|error| match error {
             StoreError::LeaseLost => StepError::LeaseLost,
-            passing if passing.is_passing() => StepError::problem(ErrorClass::Transient, format!("{doing}: {passing}")),
+            passing if passing.is_passing() => StepError::StoreUnavailable(format!("{doing}: {passing}")),
             other => configuration(format!("{doing}: {other}")),
         })
     }

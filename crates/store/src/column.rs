@@ -73,6 +73,18 @@ impl From<sql::Error> for StoreError {
     }
 }
 
+/// Whether the disk is full.
+pub(crate) fn is_full(error: &sql::Error) -> bool {
+    error.sqlite_error().is_some_and(|code| is_full_code(code.extended_code.unsigned_abs()))
+}
+
+fn is_full_code(code: u32) -> bool {
+    const FULL: u32 = 13;
+    /// The file of shared memory beside the log cannot grow, for which a full disk is the usual reason.
+    const IOERR_SHMSIZE: u32 = 4874;
+    code & 0xff == FULL || code == IOERR_SHMSIZE
+}
+
 /// What an extended result code of SQLite means: <https://sqlite.org/rescode.html>.
 fn of_code(code: u32, message: &str) -> StoreError {
     const BUSY: u32 = 5;
@@ -82,15 +94,11 @@ fn of_code(code: u32, message: &str) -> StoreError {
     const INTERRUPT: u32 = 9;
     const IOERR: u32 = 10;
     const CORRUPT: u32 = 11;
-    const FULL: u32 = 13;
     const CANTOPEN: u32 = 14;
     const PROTOCOL: u32 = 15;
     const NOTADB: u32 = 26;
-    /// The file of shared memory beside the log cannot grow, for which a full disk is the usual reason.
-    const IOERR_SHMSIZE: u32 = 4874;
     match code & 0xff {
-        _ if code == IOERR_SHMSIZE => StoreError::Full,
-        FULL => StoreError::Full,
+        _ if is_full_code(code) => StoreError::Full,
         CORRUPT | NOTADB => StoreError::Corrupt { what: "the database file".to_owned() },
         READONLY | IOERR | CANTOPEN => StoreError::Disk(format!("{message} (SQLite code {code})")),
         BUSY | LOCKED | NOMEM | INTERRUPT | PROTOCOL => StoreError::Unavailable(message.to_owned()),

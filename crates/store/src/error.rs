@@ -146,6 +146,12 @@ pub enum OpenError {
         /// Which file.
         path: PathBuf,
     },
+    /// The disk has no room for what SQLite must write before it can read.
+    #[error("the disk that {path} lies on is full: make room, then start again")]
+    Full {
+        /// Which file.
+        path: PathBuf,
+    },
     /// The schema cannot be brought up to date.
     #[error("migrating {path}")]
     Migrate {

@@ -1,12 +1,13 @@
 //! Opening and closing.
 
 use crate::card;
+use crate::column::is_full;
 use crate::history::{self, Recorder};
 use crate::probe::{NoProbe, Probe};
 use crate::room::{Condition, Room};
 use crate::seal::Sealer;
 use crate::signals::Signals;
-use crate::sql::{Connection, Migration, NotMigrated, Readers, migrate, query, query_scalar};
+use crate::sql::{self, Connection, Migration, NotMigrated, Readers, migrate, query, query_scalar};
 use crate::token;
 use crate::writer::{Tx, Writer};
 use crate::{EncryptionKey, OpenError, StoreError};
@@ -81,14 +82,14 @@ impl Store {
         make_private(&path).map_err(|source| OpenError::File { path: path.clone(), source })?;
         let room = Arc::new(Room::open(&path, clock.now()));
         let sealer = Arc::new(Sealer::new(&key));
-        let database = |source| OpenError::Database { path: path.clone(), source };
+        let database = |source| refused(&path, source, |path, source| OpenError::Database { path, source });
         let load = |source| OpenError::Load { path: path.clone(), source };
 
         let mut connection = Connection::open(&path).map_err(database)?;
         migrate(&mut connection, &MIGRATIONS).map_err(|reason| match reason {
             NotMigrated::Newer(version) => OpenError::Newer { path: path.clone(), version },
             NotMigrated::Foreign => OpenError::Foreign { path: path.clone() },
-            NotMigrated::Failed(source) => OpenError::Migrate { path: path.clone(), source },
+            NotMigrated::Failed(source) => refused(&path, source, |path, source| OpenError::Migrate { path, source }),
         })?;
         connection.prepare_to_write().map_err(database)?;
         check_key(&mut connection, &sealer, &path)?;
@@ -182,10 +183,16 @@ fn make_private(path: &Path) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(0o600))
 }
 
+/// What to say of an error of SQLite: a full disk is told apart, since it is mended otherwise.
+fn refused(path: &Path, source: sql::Error, otherwise: fn(PathBuf, sql::Error) -> OpenError) -> OpenError {
+    let path = path.to_owned();
+    if is_full(&source) { OpenError::Full { path } } else { otherwise(path, source) }
+}
+
 /// Knows the key again that the file's secrets were sealed with.
 fn check_key(connection: &mut Connection, sealer: &Sealer, path: &Path) -> Result<(), OpenError> {
     const PLACE: &str = "meta/key_check";
-    let database = |source| OpenError::Database { path: path.to_owned(), source };
+    let database = |source| refused(path, source, |path, source| OpenError::Database { path, source });
     let stored: Option<String> = query_scalar("SELECT value FROM meta WHERE key = 'key_check'")
         .fetch_optional(&mut *connection)
         .map_err(database)?;

@@ -46,7 +46,7 @@ pub struct OperatorCommand {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
     /// The run has ended.
-    #[error("the run has ended ({state:?}) and never changes again")]
+    #[error("the run has {} and never changes again", .state.word())]
     Ended {
         /// How.
         state: RunState,

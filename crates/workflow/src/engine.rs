@@ -6,7 +6,7 @@
 use crate::command::OperatorCommand;
 use crate::decide::{self, Next, decide};
 use crate::event::{RunEvent, StepRef, WokenBy};
-use crate::outcome::{NoteTaker, StepCx, StepResult};
+use crate::outcome::{NoteTaker, StepCx, StepError, StepResult};
 use crate::ports::{Catalogue, Chance, Claimed, Clock, Commit, CommitError, Lease, RunStore, Then};
 use crate::run::Run;
 use crate::settle;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 use types::{RunId, Timestamp};
 
 /// How an engine works.
@@ -204,10 +204,24 @@ impl<S: RunStore, C: Catalogue> Engine<S, C> {
         let done = work.commands_done;
         let mut cx = StepCx { at, now: self.clock.now(), notes: work };
         tokio::select! {
-            result = self.catalogue.look(&uses, &mut cx) => Looked::Finished(result),
+            result = self.look_while_stored(&uses, &mut cx) => Looked::Finished(result),
             () = self.clock.sleep_until(cut_off) => Looked::Late,
             () = self.keep_lease(lease) => Looked::LeaseLost,
             () = self.interrupted(lease.run, done, new_commands) => Looked::Interrupted,
+        }
+    }
+
+    /// Looks, and looks again as long as only the store was in the way.
+    async fn look_while_stored(&self, uses: &str, cx: &mut StepCx<'_>) -> StepResult {
+        loop {
+            match self.catalogue.look(uses, cx).await {
+                Err(StepError::StoreUnavailable(reason)) => {
+                    debug!(run.id = %cx.run().id, step = uses, reason, "the step looks again");
+                    self.clock.sleep_until(after(self.clock.now(), STORE_PAUSE)).await;
+                    cx.now = self.clock.now();
+                }
+                looked => return looked,
+            }
         }
     }
 
@@ -307,7 +321,8 @@ impl<S: RunStore> Work<S> {
                 }
                 Err(lasting @ (CommitError::LeaseLost | CommitError::Unwritable(_))) => return Err(lasting),
                 Err(CommitError::Unavailable(reason)) => {
-                    warn!(run.id = %self.run.id, reason, "commit cannot be written; trying again");
+                    // The store itself says, once, that it cannot write.
+                    debug!(run.id = %self.run.id, reason, "commit cannot be written; trying again");
                     self.clock.sleep_until(after(self.clock.now(), STORE_PAUSE)).await;
                 }
             }

@@ -67,6 +67,10 @@ pub enum StepError {
     /// The run is no longer this server's to advance; nothing more may be done for it.
     #[error("this server no longer owns the run")]
     LeaseLost,
+    /// What is known cannot be read or written just now. It is no fault of the step: the step looks again, and no
+    /// attempt is used up.
+    #[error("the store is unavailable: {0}")]
+    StoreUnavailable(String),
     /// Something went wrong.
     #[error("{reason}")]
     Problem {
@@ -173,9 +177,7 @@ impl StepCx<'_> {
         self.notes.note(event).await.map_err(|error| match error {
             // Either way nothing more may be done for the run.
             CommitError::LeaseLost | CommitError::Unwritable(_) => StepError::LeaseLost,
-            CommitError::Unavailable(reason) => {
-                StepError::problem(ErrorClass::Transient, format!("the store is unavailable: {reason}"))
-            }
+            CommitError::Unavailable(reason) => StepError::StoreUnavailable(reason),
         })
     }
 

@@ -7,11 +7,11 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use types::{ErrorClass, Timestamp};
 
-/// The event that follows from `result`, or none when the run is not this server's any more. `chance` is in 0..1.
+/// The event that follows from `result`, or none when this server cannot go on with the run. `chance` is in 0..1.
 pub fn settle(run: &Run, at: StepRef, result: StepResult, now: Timestamp, chance: f64) -> Option<RunEvent> {
     let outcome = match result {
         Ok(outcome) => outcome,
-        Err(StepError::LeaseLost) => return None,
+        Err(StepError::LeaseLost | StepError::StoreUnavailable(_)) => return None,
         Err(StepError::Problem { class, reason, evidence }) => {
             return Some(attempt_failed(run, at, class, reason, evidence, now, chance));
         }

@@ -52,6 +52,15 @@ async fn run_fails_when_attempts_are_used_up_and_says_where_and_why() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn step_that_cannot_reach_the_store_looks_again_and_uses_up_no_attempt() {
+    let rig = Rig::start(one_stage(1), &[("first", &vec![Look::StoreIsAway; 3])]);
+    let run = rig.ended().await;
+    assert_eq!(run.state(), RunState::Succeeded);
+    assert_eq!(run.stages[0].steps[0].attempts, 1);
+    assert_eq!(rig.seconds_of("first"), [0, 1, 2, 3]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn configuration_error_is_not_tried_again() {
     let rig = Rig::start(one_stage(5), &[("first", &[Look::Fails(ErrorClass::Configuration)])]);
     assert_eq!(rig.ended().await.state(), RunState::Failed);

@@ -56,6 +56,9 @@ impl EventQuery {
             Some(machine) => Some(find::machine(app, machine).await?.id.into()),
             None => None,
         };
+        if let Some(run) = self.run {
+            find::run(app, &run.to_string()).await?;
+        }
         let kinds = self.kind.iter().flat_map(|kinds| kinds.split(',')).map(str::trim).filter(|kind| !kind.is_empty());
         Ok(EventFilter {
             machine,
@@ -82,7 +85,7 @@ pub(crate) async fn list(
     if filter.after.is_none() {
         filter.before = filter.before.or(Some(u64::MAX));
     }
-    let limit = object::limit(query.limit);
+    let limit = object::limit(query.limit)?;
     let items: Vec<Event> = app.store.events(&filter, limit).await?.into_iter().map(redact_event).collect();
     let next = items.last().filter(|_| items.len() == limit).map(|last| last.seq.to_string());
     Ok(Json(Page { items, next }))

@@ -84,7 +84,7 @@ macro_rules! object_routes {
                 State(app): State<App>, _: User, Query(query): Query<ListQuery>,
             ) -> ApiResult<impl IntoResponse> {
                 let named = |text: &str| query.name.as_deref().is_none_or(|part| text.contains(part));
-                let limit = object::limit(query.limit);
+                let limit = object::limit(query.limit)?;
                 let page = object::list::<$kind>(&app, query.after.as_deref(), limit, |object| named(object.name.as_str()));
                 Ok(axum::Json(page.await?))
             }

@@ -101,7 +101,7 @@ pub(crate) async fn list(
         None => None,
     };
     let filter = RunFilter { machine, active: query.active, state: query.state };
-    Ok(Json(run_view::list(&app, &filter, query.after, object::limit(query.limit)).await?))
+    Ok(Json(run_view::list(&app, &filter, query.after, object::limit(query.limit)?).await?))
 }
 
 /// A run.

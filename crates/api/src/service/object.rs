@@ -18,8 +18,11 @@ const USUAL_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1000;
 
 /// How long a part of a list may be.
-pub(crate) fn limit(asked: Option<usize>) -> usize {
-    asked.unwrap_or(USUAL_LIMIT).clamp(1, MAX_LIMIT)
+pub(crate) fn limit(asked: Option<usize>) -> ApiResult<usize> {
+    match asked.unwrap_or(USUAL_LIMIT) {
+        limit @ 1..=MAX_LIMIT => Ok(limit),
+        _ => Err(ApiError::Query { name: "limit", detail: format!("give a number from 1 to {MAX_LIMIT}") }),
+    }
 }
 
 /// A part of the objects of a kind for which `wanted` holds.

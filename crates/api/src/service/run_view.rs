@@ -1,7 +1,7 @@
 //! Runs as operators see them.
 
 use crate::App;
-use crate::error::ApiResult;
+use crate::error::{ApiError, ApiResult};
 use crate::redact::redact;
 use crate::service::find;
 use std::collections::HashMap;
@@ -49,6 +49,11 @@ pub(crate) async fn list(
     after: Option<RunId>,
     limit: usize,
 ) -> ApiResult<Page<RunView>> {
+    if let Some(after) = after
+        && app.store.run(after).await?.is_none()
+    {
+        return Err(ApiError::Query { name: "after", detail: format!("there is no run {after}") });
+    }
     let runs = app.store.list_runs(filter, after, limit + 1).await?;
     let more = runs.len() > limit;
     let mut names: HashMap<MachineId, Option<Name>> = HashMap::new();

@@ -160,6 +160,10 @@ async fn every_refusal_is_a_problem() {
     for (method, path, status) in [
         (Method::GET, "/api/v1/runs?state=sideways", 400),
         (Method::GET, "/api/v1/runs?limit=-1", 400),
+        (Method::GET, "/api/v1/events?limit=0", 400),
+        (Method::GET, "/api/v1/machines?limit=1001", 400),
+        (Method::GET, "/api/v1/runs?after=0192f0a5-0000-7000-8000-000000000000", 400),
+        (Method::GET, "/api/v1/events?run=0192f0a5-0000-7000-8000-000000000000", 404),
         (Method::GET, "/api/v1/events?after=x", 400),
         (Method::GET, "/api/v1/machines/%ff", 404),
         (Method::GET, "/api/v1/runs/not-an-id", 404),

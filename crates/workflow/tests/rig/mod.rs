@@ -20,6 +20,7 @@ pub(crate) enum Look {
     Done(How),
     Fails(ErrorClass),
     Final(ErrorClass),
+    StoreIsAway,
     WaitsFor(&'static str),
     WaitsSeconds(i64),
     NeedsOperator,
@@ -183,6 +184,7 @@ impl Catalogue for Script {
             Look::Final(class) => {
                 Ok(StepOutcome::Failed { class, reason: format!("{uses} broke"), evidence: serde_json::Value::Null })
             }
+            Look::StoreIsAway => Err(StepError::StoreUnavailable("the disk is full".to_owned())),
             Look::WaitsFor(kind) => Ok(cx.wait("something to happen", &[kind], SignedDuration::from_hours(1))),
             Look::WaitsSeconds(seconds) => Ok(cx.wait("time", &[], SignedDuration::from_secs(seconds))),
             Look::NeedsOperator => {
