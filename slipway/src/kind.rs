@@ -3,8 +3,14 @@
 use crate::output::{Table, word};
 use client::{Client, ClientError};
 use serde_json::Value;
+use types::bmc::BmcSpec;
+use types::bootenv::BootEnvSpec;
+use types::image::ImageSpec;
+use types::machine::MachineSpec;
 use types::object::{Kind, Object};
-use wire::Resource;
+use types::subnet::{ReservationSpec, SubnetSpec};
+use types::template::TemplateSpec;
+use workflow::WorkflowSpec;
 
 /// A kind, by any of its names.
 #[derive(Debug, Clone, Copy)]
@@ -16,61 +22,49 @@ impl std::str::FromStr for KindName {
     fn from_str(text: &str) -> Result<Self, String> {
         let lower = text.to_ascii_lowercase();
         let meant = |kind: &&Kind| kind.plural() == lower || kind.as_str().to_ascii_lowercase() == lower;
-        let names = || Kind::ALL.map(Kind::plural).join(", ");
+        let names = || Kind::ALL.iter().map(|kind| kind.plural()).collect::<Vec<_>>().join(", ");
         Kind::ALL.iter().find(meant).copied().map(Self).ok_or_else(|| format!("use one of {}", names()))
     }
 }
 
-/// Calls a function for the spec type of a kind.
-macro_rules! of_kind {
-    ($kind:expr, $function:ident($($argument:expr),*)) => {{
-        use types::object::Kind;
-        match $kind {
-            Kind::Machine => $function::<types::machine::MachineSpec>($($argument),*).await,
-            Kind::Bmc => $function::<types::bmc::BmcSpec>($($argument),*).await,
-            Kind::Subnet => $function::<types::subnet::SubnetSpec>($($argument),*).await,
-            Kind::Reservation => $function::<types::subnet::ReservationSpec>($($argument),*).await,
-            Kind::Image => $function::<types::image::ImageSpec>($($argument),*).await,
-            Kind::Workflow => $function::<workflow::WorkflowSpec>($($argument),*).await,
-            Kind::BootEnv => $function::<types::bootenv::BootEnvSpec>($($argument),*).await,
-            Kind::Template => $function::<types::template::TemplateSpec>($($argument),*).await,
+macro_rules! define_calls {
+    ($($(#[$doc:meta])* $kind:ident, $plural:literal, $words:literal, $marker:ident, $spec:ident, $status:ident;)*) => {
+        /// An object of a kind.
+        pub(crate) async fn find(client: &Client, kind: Kind, name: &str) -> Result<Value, ClientError> {
+            match kind {
+                $(Kind::$kind => client.find::<$spec>(name).await.map(|object| value(&object)),)*
+            }
         }
-    }};
+
+        /// Every object of a kind.
+        pub(crate) async fn list(client: &Client, kind: Kind) -> Result<Vec<Value>, ClientError> {
+            match kind {
+                $(Kind::$kind => Ok(client.list_all::<$spec>().await?.iter().map(value).collect()),)*
+            }
+        }
+
+        /// Removes an object of a kind.
+        pub(crate) async fn delete(
+            client: &Client,
+            kind: Kind,
+            name: &str,
+            version: Option<u64>,
+        ) -> Result<(), ClientError> {
+            match kind {
+                $(Kind::$kind => client.delete::<$spec>(name, version).await,)*
+            }
+        }
+    };
 }
 
-async fn find_as<S: Resource>(client: &Client, name: &str) -> Result<Value, ClientError> {
-    client.find::<S>(name).await.map(|object| value(&object))
-}
-
-async fn list_as<S: Resource>(client: &Client) -> Result<Vec<Value>, ClientError> {
-    Ok(client.list_all::<S>().await?.iter().map(value).collect())
-}
-
-async fn delete_as<S: Resource>(client: &Client, name: &str, version: Option<u64>) -> Result<(), ClientError> {
-    client.delete::<S>(name, version).await
-}
+types::for_each_kind!(define_calls);
 
 fn value<Spec: serde::Serialize, Status: serde::Serialize>(object: &Object<Spec, Status>) -> Value {
     serde_json::to_value(object).expect("it came as JSON")
 }
 
-/// An object of a kind.
-pub(crate) async fn find(client: &Client, kind: Kind, name: &str) -> Result<Value, ClientError> {
-    of_kind!(kind, find_as(client, name))
-}
-
-/// Every object of a kind.
-pub(crate) async fn list(client: &Client, kind: Kind) -> Result<Vec<Value>, ClientError> {
-    of_kind!(kind, list_as(client))
-}
-
-/// Removes an object of a kind.
-pub(crate) async fn delete(client: &Client, kind: Kind, name: &str, version: Option<u64>) -> Result<(), ClientError> {
-    of_kind!(kind, delete_as(client, name, version))
-}
-
 /// What is shown of an object beside its name, by kind.
-const COLUMNS: [(Kind, &[(&str, &str)]); 8] = [
+const COLUMNS: &[(Kind, &[(&str, &str)])] = &[
     (Kind::Machine, &[("STATE", "/status/state"), ("BMC", "/spec/bmc"), ("MACS", "/spec/macs")]),
     (Kind::Bmc, &[("URL", "/spec/url"), ("SYSTEM", "/status/system_uuid")]),
     (

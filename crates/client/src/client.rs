@@ -13,11 +13,11 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use types::event::Event;
-use types::object::Object;
+use types::object::{Object, Spec};
 use types::{Name, RunId, Secret};
 use url::Url;
 use wire::{
-    ApplyFile, ApplyReport, ApplyRequest, Create, Export, Health, Image, Page, Pools, Problem, Resource, RunView,
+    ApplyFile, ApplyReport, ApplyRequest, Create, Export, Health, Image, Page, Pools, Problem, RunView,
     StartRun, Update, Version, Whoami,
 };
 use workflow::{Command, RunState};
@@ -68,7 +68,7 @@ struct ListQuery<'a> {
     limit: Option<usize>,
 }
 
-type Stored<S> = Object<S, <S as Resource>::Status>;
+type Stored<S> = Object<S, <S as Spec>::Status>;
 
 impl Client {
     /// A client of the server at `base`, which knows us by `token`.
@@ -152,7 +152,7 @@ impl Client {
     }
 
     /// A part of the objects of a kind, in the order of their names.
-    pub async fn list<S: Resource>(
+    pub async fn list<S: Spec>(
         &self,
         after: Option<&str>,
         limit: Option<usize>,
@@ -162,7 +162,7 @@ impl Client {
     }
 
     /// Every object of a kind, in the order of their names.
-    pub async fn list_all<S: Resource>(&self) -> Result<Vec<Stored<S>>, ClientError> {
+    pub async fn list_all<S: Spec>(&self) -> Result<Vec<Stored<S>>, ClientError> {
         let mut all = Vec::new();
         let mut after = None;
         loop {
@@ -176,23 +176,23 @@ impl Client {
     }
 
     /// An object, by id or name.
-    pub async fn find<S: Resource>(&self, named: &str) -> Result<Stored<S>, ClientError> {
+    pub async fn find<S: Spec>(&self, named: &str) -> Result<Stored<S>, ClientError> {
         self.get(&[S::KIND.plural(), named]).await
     }
 
     /// Makes an object. A secret in `spec` is sent as it serialises; use [`Client::apply`] for objects with secrets.
-    pub async fn create<S: Resource>(&self, name: Name, spec: S) -> Result<Stored<S>, ClientError> {
+    pub async fn create<S: Spec>(&self, name: Name, spec: S) -> Result<Stored<S>, ClientError> {
         self.post(&[S::KIND.plural()], &Create { name, spec }).await
     }
 
     /// Replaces the spec of the object as it was at `version`.
-    pub async fn update<S: Resource>(&self, named: &str, version: u64, spec: S) -> Result<Stored<S>, ClientError> {
+    pub async fn update<S: Spec>(&self, named: &str, version: u64, spec: S) -> Result<Stored<S>, ClientError> {
         let (url, request) = self.request(Method::PUT, &[S::KIND.plural(), named]);
         self.send((url, request.json(&Update { version: Some(version), spec }))).await
     }
 
     /// Removes an object: as it is, or only as it was at `version`.
-    pub async fn delete<S: Resource>(&self, named: &str, version: Option<u64>) -> Result<(), ClientError> {
+    pub async fn delete<S: Spec>(&self, named: &str, version: Option<u64>) -> Result<(), ClientError> {
         let (url, mut request) = self.request(Method::DELETE, &[S::KIND.plural(), named]);
         if let Some(version) = version {
             request = request.header(IF_MATCH, format!("\"{version}\""));

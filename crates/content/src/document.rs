@@ -175,26 +175,13 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for WithoutHeader<A> {
 /// Writes an object as a document. Secrets are left as `[secret]`.
 pub fn write(name: &Name, spec: &AnySpec) -> Result<String, serde_saphyr::ser::Error> {
     #[derive(Serialize)]
-    struct Written<'a, S> {
+    struct Written<'a> {
         kind: Kind,
         name: &'a Name,
         #[serde(flatten)]
-        spec: &'a S,
+        spec: &'a AnySpec,
     }
-    fn written<S: Serialize>(kind: Kind, name: &Name, spec: &S) -> Result<String, serde_saphyr::ser::Error> {
-        serde_saphyr::to_string(&Written { kind, name, spec })
-    }
-    let kind = spec.kind();
-    match spec {
-        AnySpec::Machine(spec) => written(kind, name, spec),
-        AnySpec::Bmc(spec) => written(kind, name, spec),
-        AnySpec::Subnet(spec) => written(kind, name, spec),
-        AnySpec::Reservation(spec) => written(kind, name, spec),
-        AnySpec::Image(spec) => written(kind, name, spec),
-        AnySpec::Workflow(spec) => written(kind, name, spec),
-        AnySpec::BootEnv(spec) => written(kind, name, spec),
-        AnySpec::Template(spec) => written(kind, name, spec),
-    }
+    serde_saphyr::to_string(&Written { kind: spec.kind(), name, spec })
 }
 
 #[cfg(test)]

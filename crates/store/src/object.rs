@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
-use types::object::{Kind, Object, Source};
+use types::object::{Kind, Object, Source, Spec as _};
 use types::{Name, ObjectId};
 
 /// Which object.
@@ -160,5 +160,5 @@ impl Store {
 
 /// The spec as JSON, secrets included.
 fn reveal<K: ObjectKind>(spec: &K::Spec) -> Result<serde_json::Value, StoreError> {
-    K::reveal(spec).map_err(|error| StoreError::Malformed { kind: K::KIND, reason: error.to_string() })
+    spec.reveal().map_err(|error| StoreError::Malformed { kind: K::KIND, reason: error.to_string() })
 }

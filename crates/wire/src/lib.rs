@@ -13,7 +13,7 @@ mod session;
 pub use apply::{Applied, ApplyFile, ApplyReport, ApplyRequest, Change, Export};
 pub use health::{Health, HealthStatus, Trouble};
 pub use object::{
-    Bmc, BootEnv, Create, Image, Machine, NoStatus, Page, Reservation, Resource, Subnet, Template, Update, Workflow,
+    Bmc, BootEnv, Create, Image, Machine, NoStatus, Page, Reservation, Subnet, Template, Update, Workflow,
 };
 pub use pool::{PoolUse, Pools, QuarantinedAddress, SubnetPools};
 pub use problem::{DocumentProblem, Problem, code};

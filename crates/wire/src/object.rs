@@ -1,6 +1,5 @@
 //! Stored objects as they travel.
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use types::Name;
 use types::bmc::{BmcSpec, BmcStatus};
@@ -8,7 +7,7 @@ use types::bootenv::BootEnvSpec;
 use types::image::{ImageSpec, ImageStatus};
 use types::machine::{MachineSpec, MachineStatus};
 pub use types::object::NoStatus;
-use types::object::{Kind, Object};
+use types::object::Object;
 use types::subnet::{ReservationSpec, SubnetSpec};
 use types::template::TemplateSpec;
 use utoipa::ToSchema;
@@ -30,34 +29,6 @@ pub type Workflow = Object<WorkflowSpec, NoStatus>;
 pub type BootEnv = Object<BootEnvSpec, NoStatus>;
 /// A template.
 pub type Template = Object<TemplateSpec, NoStatus>;
-
-/// What an operator can declare: the spec of a kind of object.
-pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// Its kind.
-    const KIND: Kind;
-    /// What is known of such an object.
-    type Status: Serialize + DeserializeOwned + Send + 'static;
-}
-
-macro_rules! resource {
-    ($($spec:ty => $kind:ident, $status:ty;)*) => {
-        $(impl Resource for $spec {
-            const KIND: Kind = Kind::$kind;
-            type Status = $status;
-        })*
-    };
-}
-
-resource! {
-    MachineSpec => Machine, MachineStatus;
-    BmcSpec => Bmc, BmcStatus;
-    SubnetSpec => Subnet, NoStatus;
-    ReservationSpec => Reservation, NoStatus;
-    ImageSpec => Image, ImageStatus;
-    WorkflowSpec => Workflow, NoStatus;
-    BootEnvSpec => BootEnv, NoStatus;
-    TemplateSpec => Template, NoStatus;
-}
 
 /// `POST` to a collection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

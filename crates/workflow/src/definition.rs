@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use types::HumanDuration;
+use types::object::{Kind, NoStatus, Spec};
 use utoipa::ToSchema;
 
 /// A workflow's definition.
@@ -253,6 +254,11 @@ fn check_steps(
         check_step(step).map_err(|reason| DefinitionError::BadStep { stage: stage.to_owned(), index, reason })?;
     }
     Ok(())
+}
+
+impl Spec for WorkflowSpec {
+    const KIND: Kind = Kind::Workflow;
+    type Status = NoStatus;
 }
 
 #[cfg(test)]

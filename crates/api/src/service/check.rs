@@ -192,36 +192,31 @@ fn place_of(workflow: &WorkflowSpec, error: &DefinitionError) -> String {
     }
 }
 
-impl Check for AnySpec {
-    fn check(&self, check_step: &CheckStep) -> Vec<Wrong> {
-        match self {
-            Self::Machine(spec) => spec.check(check_step),
-            Self::Bmc(spec) => spec.check(check_step),
-            Self::Subnet(spec) => spec.check(check_step),
-            Self::Reservation(spec) => spec.check(check_step),
-            Self::Image(spec) => spec.check(check_step),
-            Self::Workflow(spec) => spec.check(check_step),
-            Self::BootEnv(spec) => spec.check(check_step),
-            Self::Template(spec) => spec.check(check_step),
-        }
-    }
+macro_rules! check_any {
+    ($($(#[$doc:meta])* $kind:ident, $plural:literal, $words:literal, $marker:ident, $spec:ident, $status:ident;)*) => {
+        impl Check for AnySpec {
+            fn check(&self, check_step: &CheckStep) -> Vec<Wrong> {
+                match self {
+                    $(Self::$kind(spec) => spec.check(check_step),)*
+                }
+            }
 
-    fn put(&self, name: &Name, site: &mut Site) {
-        match self {
-            Self::Subnet(spec) => spec.put(name, site),
-            Self::Reservation(spec) => spec.put(name, site),
-            _ => {}
-        }
-    }
+            fn put(&self, name: &Name, site: &mut Site) {
+                match self {
+                    $(Self::$kind(spec) => spec.put(name, site),)*
+                }
+            }
 
-    fn contradiction(&self, name: &Name, site: &Site) -> Option<Wrong> {
-        match self {
-            Self::Subnet(spec) => spec.contradiction(name, site),
-            Self::Reservation(spec) => spec.contradiction(name, site),
-            _ => None,
+            fn contradiction(&self, name: &Name, site: &Site) -> Option<Wrong> {
+                match self {
+                    $(Self::$kind(spec) => spec.contradiction(name, site),)*
+                }
+            }
         }
-    }
+    };
 }
+
+types::for_each_kind!(check_any);
 
 #[cfg(test)]
 mod tests {

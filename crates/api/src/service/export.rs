@@ -4,21 +4,19 @@ use crate::App;
 use crate::error::{ApiError, ApiResult};
 use crate::service::object;
 use content::AnySpec;
-use store::{Bmcs, BootEnvs, Images, Machines, ObjectKind, Reservations, Subnets, Templates, Workflows};
+use store::ObjectKind;
 use types::object::Source;
 use wire::{ApplyFile, Export};
 
 /// Every object that is not built in, one file each, in the order in which they can be applied.
 pub(crate) async fn export(app: &App) -> ApiResult<Export> {
     let mut files = Vec::new();
-    add::<Templates>(app, &mut files).await?;
-    add::<Images>(app, &mut files).await?;
-    add::<BootEnvs>(app, &mut files).await?;
-    add::<Workflows>(app, &mut files).await?;
-    add::<Subnets>(app, &mut files).await?;
-    add::<Reservations>(app, &mut files).await?;
-    add::<Bmcs>(app, &mut files).await?;
-    add::<Machines>(app, &mut files).await?;
+    macro_rules! add_all {
+        ($($(#[$doc:meta])* $kind:ident, $plural:literal, $words:literal, $marker:ident, $spec:ident, $status:ident;)*) => {
+            $(add::<store::$marker>(app, &mut files).await?;)*
+        };
+    }
+    types::for_each_kind!(add_all);
     Ok(Export { files })
 }
 

@@ -12,7 +12,7 @@ use workflow::Run;
 pub(crate) async fn object<K: ObjectKind>(app: &App, named: &str) -> ApiResult<Object<K::Spec, K::Status>> {
     let selector: Selector = named.parse().unwrap_or_else(|never: std::convert::Infallible| match never {});
     let found = app.store.find::<K>(&selector).await?;
-    found.ok_or_else(|| ApiError::NotFound { what: word(K::KIND), id: shown(named) })
+    found.ok_or_else(|| ApiError::NotFound { what: K::KIND.words(), id: shown(named) })
 }
 
 /// The machine, or a 404.
@@ -31,21 +31,6 @@ pub(crate) async fn run(app: &App, id: &str) -> ApiResult<Run> {
 pub(crate) async fn newest_event(app: &App, filter: EventFilter) -> ApiResult<Option<Event>> {
     let filter = EventFilter { after: None, before: Some(u64::MAX), ..filter };
     Ok(app.store.events(&filter, 1).await?.pop())
-}
-
-/// What an operator calls the kind.
-pub(crate) fn word(kind: types::object::Kind) -> &'static str {
-    use types::object::Kind;
-    match kind {
-        Kind::Machine => "machine",
-        Kind::Bmc => "BMC",
-        Kind::Subnet => "subnet",
-        Kind::Reservation => "reservation",
-        Kind::Image => "image",
-        Kind::Workflow => "workflow",
-        Kind::BootEnv => "boot environment",
-        Kind::Template => "template",
-    }
 }
 
 fn shown(text: &str) -> String {

@@ -25,7 +25,7 @@ pub(crate) async fn refuse_while_in_use(app: &App, kind: Kind, name: &Name) -> A
         for run in &batch {
             if let Some(what) = find_need(app, run, kind, name).await? {
                 let by = format!("run {} {what}", run.id);
-                return Err(ApiError::InUse { what: find::word(kind), name: name.clone(), by });
+                return Err(ApiError::InUse { what: kind.words(), name: name.clone(), by });
             }
         }
     }

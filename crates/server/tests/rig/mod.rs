@@ -76,7 +76,7 @@ pub(crate) struct Outcome {
 /// The workflows that are part of the program, by name.
 pub(crate) fn built_in_workflows() -> BTreeMap<Name, WorkflowSpec> {
     let workflow = |object: content::Document| match object.spec {
-        AnySpec::Workflow(spec) => Some((object.name, spec)),
+        AnySpec::Workflow(spec) => Some((object.name, *spec)),
         _ => None,
     };
     content::built_in().unwrap().into_iter().filter_map(workflow).collect()
