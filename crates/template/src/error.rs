@@ -121,9 +121,13 @@ fn wrong(
     innermost: &minijinja::Error,
     hint: impl Fn(&str) -> Option<String>,
 ) -> Wrong {
-    let detail = match innermost.detail() {
-        Some(detail) => format!("{}: {detail}", innermost.kind()),
-        None => innermost.kind().to_string(),
+    if innermost.detail() == Some("recursion limit exceeded") {
+        return too_deep(template, errors);
+    }
+    let detail = match (innermost.kind(), innermost.detail()) {
+        (ErrorKind::InvalidOperation, Some(detail)) => detail.to_owned(),
+        (kind, Some(detail)) => format!("{kind}: {detail}"),
+        (kind, None) => kind.to_string(),
     };
     let located = errors.iter().rev().find(|error| error.name().is_some());
     let name = located.and_then(|error| error.name()).unwrap_or(template).to_owned();
@@ -137,16 +141,37 @@ fn wrong(
     Wrong { chain: chain(errors, &name, line), template: name, line, detail, expression, path, hint }
 }
 
+/// The engine stopped at its depth, which is nearly always a circle of includes: that is shown once around.
+fn too_deep(template: &str, errors: &[&minijinja::Error]) -> Wrong {
+    let frames = frames(errors);
+    let first = frames.first().cloned().unwrap_or(Frame { template: template.to_owned(), line: None });
+    let again = frames.iter().skip(1).position(|frame| *frame == first);
+    let detail = match again {
+        Some(at) => {
+            let circle = frames.iter().take(at + 2).map(|frame| format!("{:?}", frame.template));
+            format!("templates take in one another in a circle: {}", Vec::from_iter(circle).join(" → "))
+        }
+        None => "macros or templates lie too deep in one another: does one call itself?".to_owned(),
+    };
+    let Frame { template, line } = first;
+    Wrong { template, line, chain: Vec::new(), detail, expression: None, path: None, hint: None }
+}
+
 /// The frames around the innermost place. The engine wraps an error once for each block that it leaves, so that
 /// the same place may come several times.
 fn chain(errors: &[&minijinja::Error], template: &str, line: Option<usize>) -> Vec<Frame> {
-    let frames =
-        errors.iter().filter_map(|error| Some(Frame { template: error.name()?.to_owned(), line: error.line() }));
-    let mut frames: Vec<Frame> = frames.collect();
-    frames.dedup();
+    let mut frames = frames(errors);
     if frames.last().is_some_and(|frame| frame.template == template && frame.line == line) {
         frames.pop();
     }
+    frames
+}
+
+fn frames(errors: &[&minijinja::Error]) -> Vec<Frame> {
+    let frames =
+        errors.iter().filter_map(|error| Some(Frame { template: error.name()?.to_owned(), line: error.line() }));
+    let mut frames = Vec::from_iter(frames);
+    frames.dedup();
     frames
 }
 

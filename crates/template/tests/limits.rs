@@ -1,0 +1,125 @@
+//! What a template cannot do: run without an end, grow without an end, or take itself in.
+
+use std::sync::Arc;
+use template::facts::{Facts, Param};
+use template::{MAX_TEMPLATE_BYTES, RenderError, Rendered, TemplateSet};
+
+fn render(templates: &[(&str, &str)], facts: Facts) -> Result<Rendered, RenderError> {
+    let set = TemplateSet::new(templates.iter().copied());
+    set.render(templates[0].0, &Arc::new(facts))
+}
+
+fn message(templates: &[(&str, &str)]) -> String {
+    render(templates, Facts::default()).map(|rendered| rendered.text).unwrap_err().to_string()
+}
+
+fn with_params<const N: usize>(params: [(&str, &str); N]) -> Facts {
+    let param = |text: &str| Param { value: text.into(), template: true, ..Param::default() };
+    let params = params.into_iter().map(|(name, text)| (name.to_owned(), param(text)));
+    Facts { params: params.collect(), ..Facts::default() }
+}
+
+/// Threads of the server have two megabytes of stack.
+fn on_a_small_stack(work: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(work).expect("a thread starts");
+    thread.join().expect("the work does not panic");
+}
+
+#[test]
+fn snippets_in_a_circle_are_named_in_their_order() {
+    let says = message(&[("ks", "{{ snippet('net') }}"), ("net", "\n{{ snippet('ks') }}")]);
+    assert_eq!(
+        says,
+        "template \"net\", line 2, taken in by \"ks\", line 1: snippets take in one another in a circle: \
+         \"ks\" → \"net\" → \"ks\" in `snippet('ks')`"
+    );
+}
+
+#[test]
+fn includes_in_a_circle_are_named_in_their_order() {
+    on_a_small_stack(|| {
+        let says = message(&[("ks", "{% include 'net' %}"), ("net", "\n{% include 'ks' %}")]);
+        assert_eq!(
+            says,
+            "template \"ks\", line 1: templates take in one another in a circle: \"ks\" → \"net\" → \"ks\""
+        );
+    });
+}
+
+#[test]
+fn includes_and_snippets_in_a_circle_end_on_a_small_stack() {
+    on_a_small_stack(|| {
+        let says = message(&[("a", "{% include 'b' %}"), ("b", "{% include 'c' %}"), ("c", "{{ snippet('a') }}")]);
+        assert!(says.contains("\"a\" → \"a\""), "{says}");
+        let chain: Vec<(String, String)> = (0..40)
+            .map(|n| {
+                (
+                    format!("s{n}"),
+                    format!("{{% macro m() %}}{{{{ snippet('s{}') }}}}{{% endmacro %}}{{{{ m() }}}}", n + 1),
+                )
+            })
+            .collect();
+        let chain: Vec<(&str, &str)> = chain.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        assert!(message(&chain).contains("snippets lie more than 16 deep in one another"));
+    });
+}
+
+#[test]
+fn a_macro_that_calls_itself_ends_on_a_small_stack() {
+    on_a_small_stack(|| {
+        let says = message(&[("deep", "{% macro m() %}{{ m() }}{% endmacro %}\n{{ m() }}")]);
+        assert!(says.contains("lie too deep in one another: does one call itself?"), "{says}");
+    });
+}
+
+#[test]
+fn parameters_in_a_circle_are_named_in_their_order() {
+    let facts = with_params([("a", "{{ params.b }}"), ("b", "{{ params.a }}")]);
+    let says = render(&[("t", "one\n{{ params.a }}")], facts).unwrap_err().to_string();
+    assert!(says.contains("parameters read one another in a circle: params.a → params.b → params.a"), "{says}");
+    assert!(says.contains("taken in by \"t\", line 2"), "{says}");
+}
+
+#[test]
+fn parameters_read_one_another_eight_deep_and_no_deeper() {
+    on_a_small_stack(|| {
+        let chain = |n: usize| {
+            let mut facts = Facts::default();
+            for at in 1..=n {
+                let text = format!("{{{{ params.p{} }}}}", at + 1);
+                let param = Param { value: text.into(), template: true, ..Param::default() };
+                facts.params.insert(format!("p{at}"), param);
+            }
+            facts.params.insert(format!("p{}", n + 1), Param { value: "end".into(), ..Param::default() });
+            render(&[("t", "{{ params.p1 }}")], facts)
+        };
+        assert_eq!(chain(8).unwrap().text, "end");
+        let says = chain(9).unwrap_err().to_string();
+        assert!(says.contains("more than 8 deep: params.p1 → params.p2"), "{says}");
+    });
+}
+
+#[test]
+fn a_template_of_fifty_megabytes_is_refused_with_its_size() {
+    let text = "x".repeat(50_000_000);
+    assert_eq!(
+        message(&[("huge", &text)]),
+        format!("template \"huge\" has 50000000 bytes, and the limit is {MAX_TEMPLATE_BYTES}")
+    );
+}
+
+#[test]
+fn loops_without_an_end_are_stopped() {
+    let says = message(&[("t", "\n{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}")]);
+    assert_eq!(says, "template \"t\", line 2 takes more than 2 s or too many steps: is a loop without an end in it?");
+}
+
+#[test]
+fn snippets_share_the_steps_and_the_size_of_the_render() {
+    let work = "{% for a in range(90000) %}{% endfor %}";
+    let says = message(&[("t", "{% for a in range(99) %}{{ snippet('work') }}{% endfor %}"), ("work", work)]);
+    assert!(says.contains("too many steps"), "{says}");
+    let long = "{% for a in range(99) %}{{ 'x' * 9999 }}{% endfor %}";
+    let says = message(&[("t", "{% for a in range(9) %}{{ snippet('long') }}{% endfor %}"), ("long", long)]);
+    assert_eq!(says, "template \"t\" renders to more than 4194304 bytes");
+}
