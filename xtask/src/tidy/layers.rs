@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// The workspace's crates, lowest first. A crate depends only on crates of lower rows.
 const LAYERS: &[&[&str]] = &[
     &["types"],
-    &["dhcp", "ipmi", "lifecycle", "redfish", "template", "tftp", "workflow"],
+    &["dhcp", "ipmi", "lifecycle", "redfish", "search", "template", "tftp", "workflow"],
     &["ranged", "wire"],
     &["artifact", "bmc", "content", "store"],
     &["agent", "api", "client", "netboot", "steps", "web"],
