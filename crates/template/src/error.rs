@@ -132,11 +132,11 @@ fn wrong(
     let located = errors.iter().rev().find(|error| error.name().is_some());
     let name = located.and_then(|error| error.name()).unwrap_or(template).to_owned();
     let line = located.and_then(|error| error.line());
+    let path = missing_path(innermost);
     let expression = located
         .and_then(|error| error.template_source()?.get(error.range()?))
-        .filter(|text| !detail.contains(*text))
+        .filter(|text| path.is_none() && !detail.contains(*text))
         .map(|text| text.chars().take(80).collect());
-    let path = missing_path(innermost);
     let hint = path.as_deref().and_then(hint);
     Wrong { chain: chain(errors, &name, line), template: name, line, detail, expression, path, hint }
 }

@@ -10,7 +10,8 @@ fn render(templates: &[(&str, &str)], facts: Facts) -> Result<Rendered, RenderEr
 }
 
 fn message(templates: &[(&str, &str)]) -> String {
-    render(templates, Facts::default()).map(|rendered| rendered.text).unwrap_err().to_string()
+    let rendered = render(templates, Facts::default()).map(|rendered| rendered.text);
+    rendered.expect_err("the template is wrong").to_string()
 }
 
 fn with_params<const N: usize>(params: [(&str, &str); N]) -> Facts {
