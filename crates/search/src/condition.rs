@@ -7,25 +7,28 @@ use crate::facts::Value;
 use crate::operand::{Network, Pattern};
 use std::ops::Bound;
 
-/// What is asked of a machine's values under some fields: that one of them, or none, meets one of the conditions.
+/// What is asked of a machine's values under some fields.
 #[derive(Debug, Clone)]
-pub struct Leaf {
-    /// Where the values are filed: `memory`, `params.rack`.
-    pub keys: Vec<String>,
-    /// Whether no value may meet a condition. A machine without a value fits then.
-    pub negated: bool,
-    /// The conditions.
-    pub any_of: Vec<Condition>,
+pub enum Leaf {
+    /// That there is one, under the field or on a path that goes on from it.
+    Has(String),
+    /// That one of them, or none, meets a condition.
+    Meets {
+        /// Where the values are filed: `memory`, `params.rack`.
+        keys: Vec<String>,
+        /// Whether no value may meet a condition. A machine without a value fits then.
+        negated: bool,
+        /// The conditions.
+        any_of: Vec<Condition>,
+    },
 }
 
 /// What is asked of one value.
 #[derive(Debug, Clone)]
 pub enum Condition {
-    /// That there is one.
-    Present,
-    /// That its text is this one.
+    /// That it is this text.
     Text(String),
-    /// That its number lies between these.
+    /// That it is a number between these.
     Range(Bound<f64>, Bound<f64>),
     /// Something that has to be looked at: no order and no hash leads to such values.
     Looks(Matcher),
@@ -53,11 +56,12 @@ impl Matcher {
 impl Condition {
     /// Whether the value meets it.
     pub fn holds(&self, value: &Value) -> bool {
-        match self {
-            Self::Present => true,
-            Self::Text(text) => value.text.as_ref() == Some(text),
-            Self::Range(from, to) => value.number.is_some_and(|number| is_between(number, *from, *to)),
-            Self::Looks(matcher) => value.text.as_ref().is_some_and(|text| matcher.fits(text)),
+        match (self, value) {
+            (_, Value::Hidden) => false,
+            (Self::Text(text), Value::Text(value)) => value == text,
+            (Self::Range(from, to), Value::Number(number)) => is_between(*number, *from, *to),
+            (Self::Looks(matcher), value) => value.text().is_some_and(|text| matcher.fits(&text)),
+            (Self::Text(_), Value::Number(_)) | (Self::Range(..), Value::Text(_)) => false,
         }
     }
 
@@ -81,21 +85,9 @@ impl Condition {
         Self::Range(Bound::Unbounded, Bound::Included(number))
     }
 
-    /// The same with another end, which is not part of it.
-    pub(crate) fn before(self, end: f64) -> Self {
-        self.ends(Bound::Excluded(end))
-    }
-
-    /// The same with another end, which is part of it.
-    pub(crate) fn to(self, end: f64) -> Self {
-        self.ends(Bound::Included(end))
-    }
-
-    fn ends(self, end: Bound<f64>) -> Self {
-        match self {
-            Self::Range(from, _) => Self::Range(from, end),
-            other => other,
-        }
+    /// From the first to before the second.
+    pub(crate) fn from_to(from: f64, to: f64) -> Self {
+        Self::Range(Bound::Included(from), Bound::Excluded(to))
     }
 }
 

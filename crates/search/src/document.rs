@@ -12,7 +12,7 @@ const MAX_VALUES: usize = 2000;
 const MAX_PATH: usize = 250;
 
 /// Files every value of `document` under its path below `key`: members by their names, items of lists all under the
-/// path of their list. What holds others is there itself too, as a value without text.
+/// path of their list.
 ///
 /// Of what `is_secret` by the name of a member, only that it is there is filed.
 pub(crate) fn file(values: &mut Vec<(String, Value)>, key: &str, document: &Json, is_secret: &dyn Fn(&str) -> bool) {
@@ -24,26 +24,24 @@ pub(crate) fn file(values: &mut Vec<(String, Value)>, key: &str, document: &Json
         }
         match json {
             Json::Null => {}
-            Json::Bool(flag) => values.push((key, Value::text(if *flag { "true" } else { "false" }))),
+            Json::Bool(flag) => values.push((key, Value::Text(flag.to_string()))),
             Json::Number(written) => {
                 let number = written.as_f64().filter(|number| number.is_finite());
-                values.push((key, Value { text: Some(written.to_string()), number }));
+                values.extend(number.map(|number| (key, Value::Number(number + 0.0))));
             }
-            Json::String(text) => values.push((key, Value::text(cut(text)))),
+            Json::String(text) => values.push((key, Value::Text(cut(text)))),
             Json::Array(items) => {
                 waiting.extend(items.iter().map(|item| (key.clone(), item)));
-                values.push((key, Value::present()));
             }
             Json::Object(members) => {
                 for (name, value) in members {
                     let path = format!("{key}.{name}");
                     if is_secret(name) {
-                        values.push((path, Value::present()));
+                        values.push((path, Value::Hidden));
                     } else if path.len() <= MAX_PATH {
                         waiting.push((path, value));
                     }
                 }
-                values.push((key, Value::present()));
             }
         }
     }
@@ -59,7 +57,7 @@ pub(crate) fn cut(text: &str) -> String {
 
 /// A count as a value.
 pub(crate) fn count(count: u64) -> Value {
-    Value::number(number::of(count), count.to_string())
+    Value::Number(number::of(count))
 }
 
 #[cfg(test)]
@@ -77,19 +75,13 @@ mod tests {
     #[test]
     fn values_are_filed_under_their_paths_and_items_under_their_lists() {
         let facts = filed(&json!({"rack": "A1", "vlans": [3, 4], "net": {"mtu": 9000.5, "up": true}, "none": null}));
-        let lines: Vec<String> = facts
-            .iter()
-            .map(|(key, value)| format!("{key} {} {:?}", value.text.as_deref().unwrap_or("-"), value.number))
-            .collect();
+        let lines: Vec<String> = facts.iter().map(|(key, value)| format!("{key} {value:?}")).collect();
         let expected = [
-            "params - None",
-            "params.net - None",
-            "params.net.mtu 9000.5 Some(9000.5)",
-            "params.net.up true None",
-            "params.rack A1 None",
-            "params.vlans - None",
-            "params.vlans 3 Some(3.0)",
-            "params.vlans 4 Some(4.0)",
+            "params.net.mtu Number(9000.5)",
+            "params.net.up Text(\"true\")",
+            "params.rack Text(\"A1\")",
+            "params.vlans Number(3.0)",
+            "params.vlans Number(4.0)",
         ];
         assert_eq!(lines, expected);
     }
@@ -97,7 +89,7 @@ mod tests {
     #[test]
     fn of_a_secret_only_its_presence_is_filed() {
         let facts = filed(&json!({"password": {"value": "hunter2"}, "deep": [{"bmc_password": "hunter2"}]}));
-        assert!(facts.iter().all(|(_, value)| value.text.is_none()), "{facts:?}");
+        assert!(facts.iter().all(|(_, value)| *value == Value::Hidden), "{facts:?}");
         assert_eq!(facts.values("params.deep.bmc_password").count(), 1);
     }
 

@@ -28,7 +28,7 @@ impl Node {
     pub fn leaf(&self, now: Timestamp) -> Option<Leaf> {
         match self {
             Self::All(_) | Self::Any(_) | Self::Not(_) => None,
-            Self::Has(field) => Some(one(field, false, vec![Condition::Present])),
+            Self::Has(field) => Some(Leaf::Has(field.key())),
             Self::Compare(comparison) => Some(comparison.leaf(now)),
             Self::In { field, negated, values } => {
                 let kind = field.field().kind;
@@ -36,7 +36,7 @@ impl Node {
             }
             Self::Free(words) => {
                 let keys = FREE_TEXT.iter().map(|key| (*key).to_owned()).collect();
-                Some(Leaf { keys, negated: false, any_of: words.conditions() })
+                Some(Leaf::Meets { keys, negated: false, any_of: words.conditions() })
             }
         }
     }
@@ -55,13 +55,18 @@ impl Comparison {
 }
 
 fn one(field: &FieldRef, negated: bool, any_of: Vec<Condition>) -> Leaf {
-    Leaf { keys: vec![field.key()], negated, any_of }
+    Leaf::Meets { keys: vec![field.key()], negated, any_of }
 }
 
 impl Leaf {
     /// Whether the machine of these facts is as asked.
     pub fn holds(&self, facts: &Facts) -> bool {
-        let mut values = self.keys.iter().flat_map(|key| facts.values(key));
-        values.any(|value| self.any_of.iter().any(|condition| condition.holds(value))) != self.negated
+        match self {
+            Self::Has(key) => facts.has(key),
+            Self::Meets { keys, negated, any_of } => {
+                let mut values = keys.iter().flat_map(|key| facts.values(key));
+                values.any(|value| any_of.iter().any(|condition| condition.holds(value))) != *negated
+            }
+        }
     }
 }

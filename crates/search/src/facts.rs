@@ -1,30 +1,27 @@
 //! What is known of one machine, as searches see it.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
-/// One value under a field. A value without text and number says only that there is one.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Value {
-    /// As a text.
-    pub text: Option<String>,
-    /// As a number: bytes for sizes, milliseconds since 1970 for times, 32 bits for addresses of IPv4.
-    pub number: Option<f64>,
+/// One value under a field.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// There is one, and what it is nobody may find out by searching.
+    Hidden,
+    /// A number: bytes for sizes, milliseconds since 1970 for times.
+    Number(f64),
+    /// A text.
+    Text(String),
 }
 
 impl Value {
-    /// That there is one.
-    pub fn present() -> Self {
-        Self::default()
-    }
-
-    /// A text.
-    pub fn text(text: impl Into<String>) -> Self {
-        Self { text: Some(text.into()), number: None }
-    }
-
-    /// A number, and how it is written.
-    pub fn number(number: f64, text: impl Into<String>) -> Self {
-        Self { text: Some(text.into()), number: Some(number) }
+    /// As a text.
+    pub fn text(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Hidden => None,
+            Self::Number(number) => Some(number.to_string().into()),
+            Self::Text(text) => Some(text.into()),
+        }
     }
 }
 
@@ -42,8 +39,20 @@ impl Facts {
 
     /// The values under a field.
     pub fn values(&self, key: &str) -> impl Iterator<Item = &Value> {
+        self.from(key).take_while(move |(other, _)| *other == key).map(|(_, value)| value)
+    }
+
+    /// Whether there is a value under a field, or on a path that goes on from it.
+    pub fn has(&self, key: &str) -> bool {
+        let below = |other: &str| other.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'));
+        let mut near = self.from(key).take_while(|(other, _)| other.starts_with(key));
+        near.any(|(other, _)| other == key || below(other))
+    }
+
+    /// The values from a field on.
+    fn from(&self, key: &str) -> impl Iterator<Item = (&str, &Value)> {
         let begin = self.values.partition_point(|(other, _)| other.as_str() < key);
-        self.values[begin..].iter().take_while(move |(other, _)| other == key).map(|(_, value)| value)
+        self.values[begin..].iter().map(|(key, value)| (key.as_str(), value))
     }
 }
 
@@ -58,9 +67,11 @@ impl FromIterator<(String, Value)> for Facts {
 
 /// An order of values that means nothing, but is the same every time.
 fn in_order((key, value): &(String, Value), (other_key, other): &(String, Value)) -> Ordering {
-    let numbers = || match (value.number, other.number) {
-        (Some(a), Some(b)) => a.total_cmp(&b),
-        (a, b) => a.is_some().cmp(&b.is_some()),
-    };
-    key.cmp(other_key).then_with(|| value.text.cmp(&other.text)).then_with(numbers)
+    key.cmp(other_key).then_with(|| match (value, other) {
+        (Value::Hidden, Value::Hidden) => Ordering::Equal,
+        (Value::Number(a), Value::Number(b)) => a.total_cmp(b),
+        (Value::Text(a), Value::Text(b)) => a.cmp(b),
+        (Value::Hidden, _) | (Value::Number(_), Value::Text(_)) => Ordering::Less,
+        (_, Value::Hidden) | (Value::Text(_), Value::Number(_)) => Ordering::Greater,
+    })
 }

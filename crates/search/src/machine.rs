@@ -69,23 +69,16 @@ impl MachineFacts<'_> {
         filing.names("hardware_profile", self.hardware_profile);
         filing.names("os", self.operating_system);
         for address in self.addresses {
-            filing.put("ip", address_value(*address));
+            filing.text("ip", address.to_string());
         }
         for (name, value) in self.params {
             let key = format!("params.{name}");
             if (self.is_secret)(name) {
-                filing.put(&key, Value::present());
+                filing.put(&key, Value::Hidden);
             } else {
                 file(&mut filing.values, &key, value, self.is_secret);
             }
         }
-    }
-}
-
-fn address_value(address: IpAddr) -> Value {
-    match address {
-        IpAddr::V4(four) => Value::number(f64::from(u32::from(four)), address.to_string()),
-        IpAddr::V6(_) => Value::text(address.to_string()),
     }
 }
 
@@ -102,7 +95,7 @@ impl Filing {
     fn text(&mut self, key: &str, text: impl AsRef<str>) {
         let text = text.as_ref().trim();
         if !text.is_empty() {
-            self.put(key, Value::text(cut(text)));
+            self.put(key, Value::Text(cut(text)));
         }
     }
 
@@ -122,7 +115,7 @@ impl Filing {
     }
 
     fn time(&mut self, key: &str, at: Timestamp) {
-        self.put(key, Value::number(time::millis(at), at.to_string()));
+        self.put(key, Value::Number(time::millis(at)));
     }
 
     fn macs(&mut self, macs: impl IntoIterator<Item = MacAddr>) {

@@ -256,14 +256,10 @@ impl Network {
     }
 
     fn condition(&self) -> Condition {
-        match self.address {
-            _ if self.is_single() => Condition::Text(self.address.to_string()),
-            IpAddr::V4(first) => {
-                let last = u32::from(first) | u32::MAX.checked_shr(u32::from(self.length)).unwrap_or(0);
-                Condition::from(f64::from(u32::from(first))).to(f64::from(last))
-            }
-            IpAddr::V6(_) => Condition::Looks(Matcher::Network(*self)),
+        if self.is_single() {
+            return Condition::Text(self.address.to_string());
         }
+        Condition::Looks(Matcher::Network(*self))
     }
 }
 

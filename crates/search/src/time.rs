@@ -123,7 +123,7 @@ impl Moment {
     /// What values at that time have in common.
     pub(crate) fn during(self, now: Timestamp) -> Condition {
         let (begin, length) = self.begin_and_length(now);
-        if length > 0.0 { Condition::from(begin).before(begin + length) } else { Condition::exactly(begin) }
+        if length > 0.0 { Condition::from_to(begin, begin + length) } else { Condition::exactly(begin) }
     }
 
     /// What values before it have in common.
