@@ -1,4 +1,4 @@
-use crate::{Expression, Facts, FieldRef, MachineFacts, Node, Operator, RunFacts, SyntaxError};
+use crate::{Expression, Facts, FieldRef, MachineFacts, Node, Operator, RunFacts, SyntaxError, Type};
 use jiff::Timestamp;
 use types::machine::{MachineSpec, MachineStatus};
 use types::object::{Object, Source};
@@ -174,4 +174,31 @@ fn no_field_is_listed_twice_and_every_one_can_be_asked_for() {
     }
     assert!(crate::FREE_TEXT.iter().all(|name| FieldRef::find(name).is_some()));
     assert_eq!(Operator::ALL.len(), 10);
+}
+
+/// A row of the table in the documentation.
+fn row(field: &crate::Field) -> String {
+    let code = |name: &&str| format!("`{name}{}`", if field.has_path { ".…" } else { "" });
+    let aliases: Vec<String> = field.aliases.iter().map(code).collect();
+    let values = match field.kind {
+        Type::Text => "text".to_owned(),
+        Type::Word(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
+        Type::Number => "number".to_owned(),
+        Type::Size => "size".to_owned(),
+        Type::Time => "time".to_owned(),
+        Type::Mac => "network card".to_owned(),
+        Type::Uuid => "UUID".to_owned(),
+        Type::Address => "address".to_owned(),
+        Type::Any => "any".to_owned(),
+    };
+    format!("| {} | {} | {values} | {} |", code(&field.name), aliases.join(", "), field.doc)
+}
+
+#[test]
+fn documentation_lists_every_field_as_the_table_has_it() {
+    let rows: Vec<String> = crate::FIELDS.iter().map(row).collect();
+    let page = include_str!("../../../docs/operate/search.md");
+    let listed: Vec<&str> = page.lines().skip_while(|line| !line.starts_with("| field |")).skip(2).collect();
+    let listed = listed.split(|line| line.is_empty()).next().unwrap_or_default();
+    assert_eq!(listed, rows, "docs/operate/search.md should have:\n{}\n", rows.join("\n"));
 }
