@@ -4,6 +4,7 @@ use crate::document::{count, cut, file};
 use crate::facts::{Facts, Value};
 use crate::time;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use types::inventory::Inventory;
 use types::machine::{MachineSpec, MachineStatus};
@@ -34,7 +35,7 @@ pub struct MachineFacts<'a> {
 }
 
 /// What searches see of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunFacts {
     /// Its state, in one word.
     pub state: String,
@@ -51,11 +52,9 @@ impl MachineFacts<'_> {
     pub fn collect(&self) -> Facts {
         let mut filing = Filing::default();
         filing.identity(self.machine);
-        filing.status(&self.machine.status);
+        filing.standing(&self.machine.status);
         self.place(&mut filing);
-        if let Some(inventory) = &self.machine.status.inventory {
-            filing.hardware(inventory);
-        }
+        filing.found(&self.machine.status);
         if let Some(run) = self.run {
             filing.run(run);
         }
@@ -79,6 +78,23 @@ impl MachineFacts<'_> {
                 file(&mut filing.values, &key, value, self.is_secret);
             }
         }
+    }
+}
+
+impl Facts {
+    /// Of what is known of a machine, the part that changes while a run works on it. No other value stands under the
+    /// same fields.
+    pub fn of_standing(status: &MachineStatus) -> Self {
+        let mut filing = Filing::default();
+        filing.standing(status);
+        filing.values.into_iter().collect()
+    }
+
+    /// Of a machine's run. No other value stands under the same fields.
+    pub fn of_run(run: &RunFacts) -> Self {
+        let mut filing = Filing::default();
+        filing.run(run);
+        filing.values.into_iter().collect()
     }
 }
 
@@ -108,7 +124,7 @@ impl Filing {
     }
 
     /// A word as the type is written in JSON.
-    fn word(&mut self, key: &str, word: impl serde::Serialize) {
+    fn word(&mut self, key: &str, word: impl Serialize) {
         if let Ok(serde_json::Value::String(word)) = serde_json::to_value(word) {
             self.text(key, word);
         }
@@ -137,16 +153,23 @@ impl Filing {
     }
 
     /// Where it stands.
-    fn status(&mut self, status: &MachineStatus) {
+    fn standing(&mut self, status: &MachineStatus) {
         self.word("state", status.state);
         self.names("wanted_env", &status.wanted_env);
         self.word("firmware", status.firmware);
         self.names("env", status.agent.as_ref().map(|agent| &agent.env));
-        self.texts("hostname", status.called_home.as_ref().map(|home| &home.hostname));
         let registered = status.agent.as_ref().map(|agent| agent.since);
         let called = status.called_home.as_ref().map(|home| home.at);
         if let Some(seen) = registered.max(called) {
             self.time("seen", seen);
+        }
+    }
+
+    /// What was found out about it.
+    fn found(&mut self, status: &MachineStatus) {
+        self.texts("hostname", status.called_home.as_ref().map(|home| &home.hostname));
+        if let Some(inventory) = &status.inventory {
+            self.hardware(inventory);
         }
     }
 
