@@ -13,6 +13,7 @@ pub mod facts;
 mod foreman;
 mod hint;
 mod limits;
+pub mod lint;
 mod params;
 mod platform;
 mod rebar;
