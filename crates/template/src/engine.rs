@@ -1,5 +1,6 @@
 //! The template machine as we set it up: nothing undefined, nothing unbounded, no files.
 
+use crate::hint::Known;
 use crate::limits::{FUEL, RECURSION_LIMIT};
 use crate::{escape, foreman, rebar, snippet};
 use minijinja::syntax::SyntaxConfig;
@@ -36,6 +37,11 @@ pub(crate) fn complete() -> &'static Environment<'static> {
         environment
     });
     &COMPLETE
+}
+
+/// What is known about a template that belongs to no library.
+pub(crate) fn known(root: Option<&Value>) -> Known<'_> {
+    Known { root, environment: complete(), templates: &|_| None }
 }
 
 fn method(state: &mut State<'_, '_>, value: &Value, method: &str, arguments: &[Value]) -> Result<Value, Error> {

@@ -1,5 +1,6 @@
 //! What a person gets when a template does not render.
 
+use crate::hint::Known;
 use crate::limits::{MAX_DURATION, MAX_OUTPUT_BYTES, MAX_TEMPLATE_BYTES};
 use minijinja::ErrorKind;
 use std::fmt;
@@ -101,44 +102,88 @@ impl RenderError {
         }
     }
 
-    /// Translates the engine's error about `template`. `hint` may say something about a missing value's path.
-    pub(crate) fn new(template: &str, error: &minijinja::Error, hint: impl Fn(&str) -> Option<String>) -> Self {
+    /// Translates the engine's error about `template`.
+    pub(crate) fn new(template: &str, error: &minijinja::Error, known: Known<'_>) -> Self {
         let errors = Vec::from_iter(std::iter::successors(Some(error), |error| inner(error)));
         let innermost = errors.last().copied().unwrap_or(error);
+        if let Some(broken) = std::error::Error::source(innermost).and_then(|source| source.downcast_ref()) {
+            return within(broken, &errors);
+        }
         match innermost.kind() {
             ErrorKind::WriteFailure => Self::OutputTooLong { template: template.to_owned() },
             ErrorKind::OutOfFuel => {
                 Self::TookTooLong { template: innermost.name().unwrap_or(template).to_owned(), line: innermost.line() }
             }
-            _ => Self::Wrong(Box::new(wrong(template, &errors, innermost, hint))),
+            _ if innermost.detail() == Some("recursion limit exceeded") => {
+                Self::Wrong(Box::new(too_deep(template, &errors)))
+            }
+            _ => Self::Wrong(Box::new(wrong(template, &errors, innermost, known))),
         }
+    }
+
+    /// The error as the source of an engine's one: of a template of the library that could not be compiled.
+    pub(crate) fn into_engine(self) -> minijinja::Error {
+        minijinja::Error::new(ErrorKind::BadInclude, "the template is wrong").with_source(self)
     }
 }
 
-fn wrong(
-    template: &str,
-    errors: &[&minijinja::Error],
-    innermost: &minijinja::Error,
-    hint: impl Fn(&str) -> Option<String>,
-) -> Wrong {
-    if innermost.detail() == Some("recursion limit exceeded") {
-        return too_deep(template, errors);
+/// The error of a template that could not be compiled, found by taking it in.
+fn within(broken: &RenderError, errors: &[&minijinja::Error]) -> RenderError {
+    match broken {
+        RenderError::Wrong(wrong) => {
+            RenderError::Wrong(Box::new(Wrong { chain: frames(errors), ..Wrong::clone(wrong) }))
+        }
+        other => other.clone(),
     }
-    let detail = match (innermost.kind(), innermost.detail()) {
-        (ErrorKind::InvalidOperation, Some(detail)) => detail.to_owned(),
-        (kind, Some(detail)) => format!("{kind}: {detail}"),
-        (kind, None) => kind.to_string(),
-    };
+}
+
+fn wrong(template: &str, errors: &[&minijinja::Error], innermost: &minijinja::Error, known: Known<'_>) -> Wrong {
     let located = errors.iter().rev().find(|error| error.name().is_some());
     let name = located.and_then(|error| error.name()).unwrap_or(template).to_owned();
     let line = located.and_then(|error| error.line());
     let path = missing_path(innermost);
+    let snippet = Some(name.as_str()).filter(|name| *name != template);
+    let (detail, hint) = match (innermost.kind(), innermost.detail().unwrap_or_default()) {
+        (_, detail) if path.is_some() => {
+            let hint = path.as_deref().and_then(|path| known.path(path, snippet));
+            (format!("{}: {detail}", innermost.kind()), hint)
+        }
+        (ErrorKind::TemplateNotFound, detail) => no_template(detail, known),
+        (kind @ (ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction), detail) => {
+            no_such(kind, detail, known)
+        }
+        (ErrorKind::InvalidOperation | ErrorKind::UnknownMethod, detail) if !detail.is_empty() => {
+            (detail.to_owned(), None)
+        }
+        (kind, "") => (kind.to_string(), None),
+        (kind, detail) => (format!("{kind}: {detail}"), None),
+    };
     let expression = located
         .and_then(|error| error.template_source()?.get(error.range()?))
-        .filter(|text| path.is_none() && !detail.contains(*text))
+        .filter(|text| path.is_none() && hint.is_none() && !detail.contains(*text))
         .map(|text| text.chars().take(80).collect());
-    let hint = path.as_deref().and_then(hint);
     Wrong { chain: chain(errors, &name, line), template: name, line, detail, expression, path, hint }
+}
+
+/// The engine puts the name of a template that it does not find in quotes.
+fn no_template(detail: &str, known: Known<'_>) -> (String, Option<String>) {
+    let name = detail.split(['"', '\'']).nth(1).unwrap_or_default();
+    if name.is_empty() || detail.contains(", ") {
+        return (detail.to_owned(), None);
+    }
+    (format!("there is no template {name:?}"), known.template(name))
+}
+
+/// The engine says "filter x is unknown", "test x is unknown" or "x is unknown".
+fn no_such(kind: ErrorKind, detail: &str, known: Known<'_>) -> (String, Option<String>) {
+    let Some(subject) = detail.strip_suffix(" is unknown") else { return (format!("{kind}: {detail}"), None) };
+    let name = subject.rsplit(' ').next().unwrap_or(subject);
+    let what = match kind {
+        ErrorKind::UnknownFilter => "filter",
+        ErrorKind::UnknownTest => "test",
+        _ => "function",
+    };
+    (format!("there is no {what} {name}"), known.name(kind, name))
 }
 
 /// The engine stopped at its depth, which is nearly always a circle of includes: that is shown once around.

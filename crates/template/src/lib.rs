@@ -53,11 +53,11 @@ pub fn render(template: TemplateSource<'_>, context: &serde_json::Value) -> Resu
     let environment: &Environment<'_> = engine::plain();
     let parsed = environment
         .template_from_named_str(template.name, template.text)
-        .map_err(|error| RenderError::new(template.name, &error, |_| None))?;
+        .map_err(|error| RenderError::new(template.name, &error, engine::known(None)))?;
     let context = Value::from(Serde(context));
     let mut output = Bounded::new();
     match parsed.render_captured_to(context.clone(), &mut output) {
-        Err(error) => Err(RenderError::new(template.name, &error, |path| hint::for_path(&context, path))),
+        Err(error) => Err(RenderError::new(template.name, &error, engine::known(Some(&context)))),
         Ok(_) => Ok(output.into_text()),
     }
 }
@@ -70,7 +70,7 @@ pub fn check(template: TemplateSource<'_>) -> Result<(), RenderError> {
     check_length(template.name, template.text.len())?;
     let environment: &Environment<'_> = engine::complete();
     let parsed = environment.template_from_named_str(template.name, template.text);
-    parsed.map(drop).map_err(|error| RenderError::new(template.name, &error, |_| None))
+    parsed.map(drop).map_err(|error| RenderError::new(template.name, &error, engine::known(None)))
 }
 
 #[cfg(test)]

@@ -78,7 +78,9 @@ impl Render {
     /// Renders every text in `given`; the names of its members are left as they are.
     fn render_strings(self: &Arc<Self>, name: &str, given: &serde_json::Value) -> Result<serde_json::Value, Error> {
         Ok(match given {
-            serde_json::Value::String(text) => serde_json::Value::String(self.render_text(name, text)?),
+            serde_json::Value::String(text) => {
+                serde_json::Value::String(self.render_text(&format!("params.{name}"), text)?)
+            }
             serde_json::Value::Array(items) => {
                 let items = items.iter().map(|item| self.render_strings(name, item));
                 serde_json::Value::Array(items.collect::<Result<_, _>>()?)

@@ -5,7 +5,7 @@ use crate::bounded::Bounded;
 use crate::engine;
 use crate::error::RenderError;
 use crate::facts::Facts;
-use crate::hint;
+use crate::hint::{self, Known};
 use crate::limits::MAX_TEMPLATE_BYTES;
 use crate::scope::{Render, Scope, Used};
 use minijinja::{Environment, Error, ErrorKind, Template, Value};
@@ -105,6 +105,11 @@ impl TemplateSet {
             Some(resolved) => Cow::Owned(resolved.to_owned()),
             None => Cow::Borrowed(name),
         });
+        let errors = broken.clone();
+        environment.set_loader(move |name| match errors.get(name) {
+            Some(error) => Err(RenderError::into_engine(error.clone())),
+            None => Ok(None::<String>),
+        });
         Self { library: Arc::new(Library { environment, names, broken }) }
     }
 
@@ -124,14 +129,13 @@ impl TemplateSet {
     /// When there is none of that name, when it is wrong, uses what is not there, or exceeds a limit.
     pub fn render(&self, name: &str, facts: &Arc<Facts>) -> Result<Rendered, RenderError> {
         let Some(resolved) = self.library.resolve(name) else {
-            let hint = hint::similar(name, self.library.names.exact.iter().map(String::as_str));
-            return Err(RenderError::NotFound { template: name.to_owned(), hint });
+            return Err(RenderError::NotFound { template: name.to_owned(), hint: self.library.similar(name) });
         };
         if let Some(error) = self.library.broken.get(resolved) {
             return Err(error.clone());
         }
         let template = self.library.environment.get_template(resolved);
-        let template = template.map_err(|error| RenderError::new(resolved, &error, |_| None))?;
+        let template = template.map_err(|error| self.error(resolved, &error, None))?;
         self.render_template(&template, facts)
     }
 
@@ -143,7 +147,7 @@ impl TemplateSet {
         check_length(source.name, source.text.len())?;
         let environment: &Environment<'_> = &self.library.environment;
         let template = environment.template_from_named_str(source.name, source.text);
-        let template = template.map_err(|error| RenderError::new(source.name, &error, |_| None))?;
+        let template = template.map_err(|error| self.error(source.name, &error, None))?;
         self.render_template(&template, facts)
     }
 
@@ -153,10 +157,15 @@ impl TemplateSet {
         let context = Value::from_dyn_object(minijinja::value::DynObject::new(scope));
         let mut output = Bounded::new();
         let done = template.render_captured_to(context.clone(), &mut output).map(drop);
-        let done =
-            done.map_err(|error| RenderError::new(template.name(), &error, |path| hint::for_path(&context, path)));
+        let done = done.map_err(|error| self.error(template.name(), &error, Some(&context)));
         let used = render.finish();
         done.map(|()| Rendered { text: output.into_text(), used })
+    }
+
+    fn error(&self, template: &str, error: &Error, root: Option<&Value>) -> RenderError {
+        let templates = |name: &str| self.library.similar(name);
+        let known = Known { root, environment: &self.library.environment, templates: &templates };
+        RenderError::new(template, error, known)
     }
 }
 
@@ -171,6 +180,10 @@ impl Library {
         &self.environment
     }
 
+    fn similar(&self, name: &str) -> Option<String> {
+        hint::similar(name, self.names.exact.iter().map(String::as_str))
+    }
+
     /// The name in the library that a template means by `name`.
     pub(crate) fn resolve<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         self.names.resolve(name)
@@ -178,13 +191,8 @@ impl Library {
 
     pub(crate) fn find(&self, name: &str) -> Result<Template<'_, '_>, Error> {
         let Some(resolved) = self.resolve(name) else {
-            let hint = hint::similar(name, self.names.exact.iter().map(String::as_str));
-            let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
-            return Err(Error::new(ErrorKind::TemplateNotFound, format!("there is no template {name:?}{hint}")));
+            return Err(Error::new(ErrorKind::TemplateNotFound, format!("{name:?}")));
         };
-        if let Some(error) = self.broken.get(resolved) {
-            return Err(Error::new(ErrorKind::BadInclude, error.to_string()));
-        }
         self.environment.get_template(resolved)
     }
 }
@@ -199,7 +207,7 @@ fn add(
     names.insert(&name);
     let added = check_length(&name, text.len()).and_then(|()| {
         let added = environment.add_template_owned(name.clone(), text);
-        added.map_err(|error| RenderError::new(&name, &error, |_| None))
+        added.map_err(|error| RenderError::new(&name, &error, engine::known(None)))
     });
     if let Err(error) = added {
         broken.insert(name, error);
