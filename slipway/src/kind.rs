@@ -5,9 +5,14 @@ use client::{Client, ClientError};
 use serde_json::Value;
 use types::bmc::BmcSpec;
 use types::bootenv::BootEnvSpec;
+use types::design::{DeploymentSpec, DesignSpec};
+use types::group::GroupSpec;
+use types::hardware::HardwareProfileSpec;
 use types::image::ImageSpec;
 use types::machine::MachineSpec;
 use types::object::{Kind, Object};
+use types::os::{MediumSpec, OperatingSystemSpec, PartitionTableSpec};
+use types::param::{ParamSpec, ProfileSpec};
 use types::subnet::{ReservationSpec, SubnetSpec};
 use types::template::TemplateSpec;
 use workflow::WorkflowSpec;
@@ -28,7 +33,7 @@ impl std::str::FromStr for KindName {
 }
 
 macro_rules! define_calls {
-    ($($(#[$doc:meta])* $kind:ident, $plural:literal, $words:literal, $marker:ident, $spec:ident, $status:ident;)*) => {
+    ($($(#[$doc:meta])* $kind:ident, $plural:ident, $words:literal, $marker:ident, $spec:ident, $status:ident;)*) => {
         /// An object of a kind.
         pub(crate) async fn find(client: &Client, kind: Kind, name: &str) -> Result<Value, ClientError> {
             match kind {
@@ -84,6 +89,18 @@ const COLUMNS: &[(Kind, &[(&str, &str)])] = &[
     (Kind::Workflow, &[("DESCRIPTION", "/spec/description")]),
     (Kind::BootEnv, &[("KERNEL", "/spec/kernel"), ("DESCRIPTION", "/spec/description")]),
     (Kind::Template, &[("OUTPUT", "/spec/output"), ("DESCRIPTION", "/spec/description")]),
+    (Kind::Param, &[("TYPE", "/spec/type"), ("DEFAULT", "/spec/default"), ("DESCRIPTION", "/spec/description")]),
+    (Kind::Profile, &[("LAYER", "/spec/layer"), ("DESCRIPTION", "/spec/description")]),
+    (Kind::HardwareProfile, &[("VENDOR", "/spec/vendor"), ("MODELS", "/spec/models")]),
+    (Kind::Group, &[("PARENT", "/spec/parent"), ("OS", "/spec/os"), ("WORKFLOW", "/spec/workflow")]),
+    (Kind::Medium, &[("FAMILY", "/spec/family"), ("URL", "/spec/url")]),
+    (Kind::PartitionTable, &[("FAMILY", "/spec/family"), ("DESCRIPTION", "/spec/description")]),
+    (
+        Kind::OperatingSystem,
+        &[("TITLE", "/spec/title"), ("FAMILY", "/spec/family"), ("MAJOR", "/spec/major"), ("MEDIUM", "/spec/medium")],
+    ),
+    (Kind::Design, &[("GROUP", "/spec/group"), ("WORKFLOW", "/spec/workflow"), ("SUBNET", "/spec/subnet")]),
+    (Kind::Deployment, &[("DESIGN", "/spec/design"), ("STATE", "/status/state"), ("STARTED", "/status/started")]),
 ];
 
 /// The objects as a table.

@@ -47,19 +47,23 @@ fn base() -> OpenApi {
     OpenApiBuilder::new().info(info).security(Some([SecurityRequirement::new("bearer", Vec::<String>::new())])).build()
 }
 
-macro_rules! collection {
-    ($router:expr, $($module:ident),*) => {
-        $router$(
+macro_rules! collections {
+    ($($(#[$doc:meta])* $name:ident, $module:ident, $words:literal, $kind:ident, $spec:ident, $status:ident;)*) => {
+        /// The routes of every kind of object.
+        fn collections(router: OpenApiRouter<App>) -> OpenApiRouter<App> {
+            router$(
             .routes(routes!(objects::$module::list, objects::$module::create))
             .routes(routes!(objects::$module::read, objects::$module::update, objects::$module::delete))
-        )*
+            )*
+        }
     };
 }
 
+types::for_each_kind!(collections);
+
 /// Every route with its description.
 pub(crate) fn documented() -> OpenApiRouter<App> {
-    let router = OpenApiRouter::with_openapi(base());
-    collection!(router, machines, bmcs, subnets, reservations, images, workflows, bootenvs, templates)
+    collections(OpenApiRouter::with_openapi(base()))
         .routes(routes!(images::upload))
         .routes(routes!(files::apply))
         .routes(routes!(files::export))

@@ -4,15 +4,21 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use types::bmc::BmcSpec;
 use types::bootenv::BootEnvSpec;
+use types::design::{DeploymentSpec, DesignSpec};
+use types::group::GroupSpec;
+use types::hardware::HardwareProfileSpec;
 use types::image::ImageSpec;
 use types::machine::MachineSpec;
 use types::object::{Kind, Spec as _};
+use types::os::{MediumSpec, OperatingSystemSpec, PartitionTableSpec};
+use types::param::{ParamSpec, ProfileSpec};
+use types::reference::Reference;
 use types::subnet::{ReservationSpec, SubnetSpec};
 use types::template::TemplateSpec;
 use workflow::WorkflowSpec;
 
 macro_rules! define_any_spec {
-    ($($(#[$doc:meta])* $kind:ident, $plural:literal, $words:literal, $marker:ident, $spec:ident, $status:ident;)*) => {
+    ($($(#[$doc:meta])* $kind:ident, $plural:ident, $words:literal, $marker:ident, $spec:ident, $status:ident;)*) => {
         /// What is wanted of an object, by its kind.
         #[derive(Debug, Clone, PartialEq)]
         pub enum AnySpec {
@@ -31,6 +37,13 @@ macro_rules! define_any_spec {
             pub fn kind(&self) -> Kind {
                 match self {
                     $(Self::$kind(_) => Kind::$kind,)*
+                }
+            }
+
+            /// The objects that it names.
+            pub fn references(&self) -> Vec<Reference> {
+                match self {
+                    $(Self::$kind(spec) => spec.references(),)*
                 }
             }
 

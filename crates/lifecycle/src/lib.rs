@@ -6,6 +6,7 @@
 
 mod boot;
 mod client;
+mod declared;
 mod grub;
 mod params;
 mod script;
@@ -13,7 +14,8 @@ mod session;
 
 pub use boot::{BootDecision, BootFacts, BootReason, BootTarget, MachineFacts, decide_boot};
 pub use client::{BootOffer, BootServer, Client, ClientArch, LoaderFiles, Program, boot_offer};
+pub use declared::{Declarations, SchemaError, WrongParam, check_declaration};
 pub use grub::{GRUB_START, GRUB_START_NAME, grub_config, grub_local_config, grub_wait_config};
-pub use params::{Layer, Resolved, resolve_params};
+pub use params::{DEFAULT, Layer, Resolved, resolve_params};
 pub use script::{BootEnvFiles, ScriptError, boot_script, no_boot_script, wait_script};
 pub use session::{BootRequest, boot_sessions};

@@ -60,7 +60,7 @@ pub enum StoreError {
     #[error("{path} is shown as \"[secret]\" and has no stored value: give the secret itself")]
     SecretNotGiven {
         /// JSON pointer within the spec.
-        path: &'static str,
+        path: String,
     },
     /// The spec does not fit its kind. Callers check before, so this is their mistake.
     #[error("the spec does not fit {kind}: {reason}")]

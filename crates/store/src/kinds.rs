@@ -4,9 +4,15 @@ use crate::StoreError;
 use serde_json::Value;
 use types::bmc::{BmcSpec, BmcStatus};
 use types::bootenv::BootEnvSpec;
+use types::design::{DeploymentSpec, DeploymentStatus, DesignSpec};
+use types::group::GroupSpec;
+use types::hardware::HardwareProfileSpec;
 use types::image::{ImageSpec, ImageStatus};
 use types::machine::{MachineSpec, MachineStatus};
 use types::object::{Kind, NoStatus, Object, Spec};
+use types::os::{MediumSpec, OperatingSystemSpec, PartitionTableSpec};
+use types::param::{ParamSpec, ProfileSpec};
+use types::reference::Reference;
 use types::subnet::{ReservationSpec, SubnetSpec};
 use types::template::TemplateSpec;
 use workflow::WorkflowSpec;
@@ -25,7 +31,7 @@ pub trait ObjectKind: Send + Sync + 'static {
 pub type Machine = Object<MachineSpec, MachineStatus>;
 
 macro_rules! define_markers {
-    ($($(#[$doc:meta])* $kind:ident, $plural:literal, $words:literal, $marker:ident, $spec:ident, $status:ident;)*) => {
+    ($($(#[$doc:meta])* $kind:ident, $plural:ident, $words:literal, $marker:ident, $spec:ident, $status:ident;)*) => {
         $(
             $(#[$doc])*
             #[derive(Debug, Clone, Copy)]
@@ -55,6 +61,8 @@ pub(crate) struct Shape {
     pub(crate) secrets: &'static [&'static str],
     /// Brings a spec into the form that its type writes: defaults filled in, secrets included.
     pub(crate) normalise: fn(Value) -> Result<Value, StoreError>,
+    /// See [`Spec::references`]; of a spec that does not fit its kind, none.
+    pub(crate) references: fn(&Value) -> Vec<Reference>,
 }
 
 impl Shape {
@@ -68,6 +76,7 @@ impl Shape {
                 StoreError::Malformed { kind: S::KIND, reason }
             })
         };
-        Self { secrets: S::SECRETS, normalise }
+        let references = |spec: &Value| S::deserialize(spec).map_or_else(|_| Vec::new(), |spec| spec.references());
+        Self { secrets: S::SECRETS, normalise, references }
     }
 }

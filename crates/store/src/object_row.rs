@@ -11,12 +11,14 @@ use serde_json::{Value, json};
 use types::event::{self, NewEvent};
 use types::machine::MachineSpec;
 use types::object::{Kind, Object, Source};
+use types::reference::Reference;
 use types::{MachineId, Name, ObjectId};
 
 /// How a secret is shown, and what stands for "the one you have" when it comes back.
 const SHOWN: &str = "[secret]";
 
 /// A row of the table, with its secrets sealed.
+#[derive(Clone)]
 pub(crate) struct ObjectRow {
     pub(crate) id: ObjectId,
     pub(crate) kind: Kind,
@@ -53,12 +55,15 @@ impl ObjectRow {
     /// The spec with its secrets opened.
     pub(crate) fn open_spec(&self, sealer: &Sealer) -> Result<Value, StoreError> {
         let mut spec: Value = from_json(&self.spec, || self.describe())?;
-        for pointer in shape(self.kind).secrets {
-            let Some(slot) = spec.pointer_mut(pointer).filter(|slot| !slot.is_null()) else { continue };
+        for pointer in secrets_in(&spec, self.kind) {
+            let Some(slot) = spec.pointer_mut(&pointer).filter(|slot| !slot.is_null()) else { continue };
             let corrupt = || StoreError::Corrupt { what: format!("{pointer} of {}", self.describe()) };
             let sealed = slot["sealed"].as_str().ok_or_else(corrupt)?;
-            let opened = sealer.open(sealed, &place(self.kind, self.id, pointer))?;
-            *slot = opened.as_str().into();
+            let opened = sealer.open(sealed, &place(self.kind, self.id, &pointer))?;
+            *slot = match slot.get("json") {
+                Some(_) => serde_json::from_str(&opened).map_err(|_| corrupt())?,
+                None => opened.as_str().into(),
+            };
         }
         Ok(spec)
     }
@@ -101,22 +106,39 @@ fn place(kind: Kind, id: ObjectId, pointer: &str) -> String {
 }
 
 fn seal_spec(sealer: &Sealer, kind: Kind, id: ObjectId, mut spec: Value) -> Result<String, StoreError> {
-    for pointer in shape(kind).secrets {
-        if let Some(slot) = spec.pointer_mut(pointer)
-            && let Some(secret) = slot.as_str()
-        {
-            *slot = json!({ "sealed": sealer.seal(secret, &place(kind, id, pointer))? });
-        }
+    for pointer in secrets_in(&spec, kind) {
+        let Some(slot) = spec.pointer_mut(&pointer).filter(|slot| !slot.is_null()) else { continue };
+        let place = place(kind, id, &pointer);
+        *slot = match slot.as_str() {
+            Some(text) => json!({ "sealed": sealer.seal(text, &place)? }),
+            None => json!({ "sealed": sealer.seal(&slot.to_string(), &place)?, "json": true }),
+        };
     }
     Ok(to_json(&spec))
 }
 
+/// Where the secrets of `spec` are: the pointers of its kind, with each `*` written out.
+fn secrets_in(spec: &Value, kind: Kind) -> Vec<String> {
+    shape(kind).secrets.iter().flat_map(|pattern| expand(spec, pattern)).collect()
+}
+
+fn expand(value: &Value, pattern: &str) -> Vec<String> {
+    let Some((before, after)) = pattern.split_once("/*") else { return vec![pattern.to_owned()] };
+    let members = value.pointer(before).and_then(Value::as_object).into_iter().flatten();
+    let each = members.flat_map(|(key, member)| {
+        let here = format!("{before}/{}", key.replace('~', "~0").replace('/', "~1"));
+        let further = if after.is_empty() { vec![String::new()] } else { expand(member, after) };
+        further.into_iter().map(move |rest| format!("{here}{rest}"))
+    });
+    each.collect()
+}
+
 /// Puts the stored secret where the new spec says only that there is one.
 fn keep_secrets(kind: Kind, spec: &mut Value, old: Option<&Value>) -> Result<(), StoreError> {
-    for path in shape(kind).secrets {
-        let Some(slot) = spec.pointer_mut(path).filter(|slot| *slot == SHOWN) else { continue };
-        let kept = old.and_then(|old| old.pointer(path)).filter(|kept| kept.is_string());
-        *slot = kept.ok_or(StoreError::SecretNotGiven { path })?.clone();
+    for path in secrets_in(spec, kind) {
+        let Some(slot) = spec.pointer_mut(&path).filter(|slot| *slot == SHOWN) else { continue };
+        let kept = old.and_then(|old| old.pointer(&path)).filter(|kept| !kept.is_null()).cloned();
+        *slot = kept.ok_or(StoreError::SecretNotGiven { path })?;
     }
     Ok(())
 }
@@ -184,6 +206,7 @@ impl Tx {
         .bind(word(source))
         .bind(now)
         .execute(&mut self.connection)?;
+        self.keep_references(&row, &spec)?;
         self.index(&row, spec)?;
         Ok(row)
     }
@@ -211,6 +234,10 @@ impl Tx {
             .bind(word(row.source))
             .bind(row.updated)
             .execute(&mut self.connection)?;
+        query("DELETE FROM object_references WHERE by_id = ?1")
+            .bind(row.id.to_string())
+            .execute(&mut self.connection)?;
+        self.keep_references(row, &spec)?;
         self.index(row, spec)?;
         Ok(true)
     }
@@ -258,8 +285,22 @@ impl Tx {
         Ok(())
     }
 
+    /// Keeps what the object names, so that what names an object is found.
+    fn keep_references(&mut self, row: &ObjectRow, spec: &Value) -> Result<(), StoreError> {
+        for Reference { kind, name, pointer } in (shape(row.kind).references)(spec) {
+            query("INSERT INTO object_references (by_id, pointer, kind, name) VALUES (?1, ?2, ?3, ?4)")
+                .bind(row.id.to_string())
+                .bind(pointer)
+                .bind(word(kind))
+                .bind(name)
+                .execute(&mut self.connection)?;
+        }
+        Ok(())
+    }
+
     /// Puts on record what a person did to an object. The spec is not part of it: it may hold secrets.
     pub(crate) fn record_change(&mut self, action: &str, row: &ObjectRow, actor: &str) -> Result<(), StoreError> {
+        self.keep_version(row, actor)?;
         let machine = (row.kind == Kind::Machine).then(|| MachineId::from(row.id));
         let data = json!({
             "action": action, "kind": row.kind, "name": row.name, "id": row.id, "version": row.version,

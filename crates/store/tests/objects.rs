@@ -180,7 +180,7 @@ async fn a_secret_that_was_only_shown_is_kept_when_it_comes_back() {
     let changed = rig.store().update::<Bmcs>(bmc.id, 1, spec, "user:ada").await.unwrap();
     assert_eq!((changed.spec.username.as_str(), changed.spec.password.expose()), ("root", "hunter2"));
     let new = rig.store().create::<Bmcs>(name("bmc-2"), bmc_spec("[secret]"), Source::Api, "user:ada").await;
-    assert_eq!(new.unwrap_err(), StoreError::SecretNotGiven { path: "/password" });
+    assert_eq!(new.unwrap_err(), StoreError::SecretNotGiven { path: "/password".to_owned() });
 }
 
 #[tokio::test]

@@ -24,6 +24,14 @@ pub struct BmcSpec {
     pub certificate: Option<crate::Digest>,
 }
 
+impl BmcSpec {
+    pub(crate) fn reveal(&self) -> serde_json::Result<serde_json::Value> {
+        let mut revealed = serde_json::to_value(self)?;
+        revealed["password"] = self.password.expose().into();
+        Ok(revealed)
+    }
+}
+
 /// What is known of a BMC.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BmcStatus {

@@ -1,8 +1,13 @@
 //! Machines: what is wanted of them and what is known.
 
 use crate::inventory::Inventory;
+use crate::object::reveal_secrets;
+use crate::param::Secrets;
 use crate::{MacAddr, Name, Params, RunId, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -22,13 +27,63 @@ pub struct MachineSpec {
     /// What its UEFI firmware is given to load; without it, what its subnet says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loader: Option<Loader>,
+    /// The group that it is part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Name>,
+    /// Its profiles, strongest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub profiles: Vec<Name>,
+    /// Its device type; without it, the one that its vendor and model fit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hardware_profile: Option<Name>,
+    /// What it is.
+    #[serde(default)]
+    pub machine_type: MachineType,
+    /// The host name that it gets, where that is not its own name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
+    /// The address that it is provisioned with, where no lease or reservation of ours says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub address: Option<IpAddr>,
+    /// Words that it can be found by.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub tags: BTreeSet<String>,
+    /// Stages that are switched on or off for it, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stages: BTreeMap<String, bool>,
     /// Parameters of this machine alone.
     #[serde(default, skip_serializing_if = "Params::is_empty")]
     #[schema(value_type = Object)]
     pub params: Params,
+    /// Secret parameters of this machine alone.
+    #[serde(default, skip_serializing_if = "Secrets::is_empty")]
+    #[schema(value_type = Object)]
+    pub secrets: Secrets,
     /// A free text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+}
+
+impl MachineSpec {
+    pub(crate) fn reveal(&self) -> serde_json::Result<Value> {
+        let mut revealed = serde_json::to_value(self)?;
+        reveal_secrets(&mut revealed, &self.secrets);
+        Ok(revealed)
+    }
+}
+
+/// What a machine is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MachineType {
+    /// A physical server.
+    #[default]
+    Physical,
+    /// A physical server that runs virtual machines.
+    Hypervisor,
+    /// A virtual machine.
+    Virtual,
 }
 
 /// What Slipway knows of a machine.
@@ -94,7 +149,7 @@ pub enum Loader {
 }
 
 /// Processor architecture, in the kernel's words.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Arch {
     /// 64-bit x86.

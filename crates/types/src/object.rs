@@ -2,8 +2,14 @@
 
 use crate::bmc::{BmcSpec, BmcStatus};
 use crate::bootenv::BootEnvSpec;
+use crate::design::{DeploymentSpec, DeploymentStatus, DesignSpec};
+use crate::group::GroupSpec;
+use crate::hardware::HardwareProfileSpec;
 use crate::image::{ImageSpec, ImageStatus};
 use crate::machine::{MachineSpec, MachineStatus};
+use crate::os::{MediumSpec, OperatingSystemSpec, PartitionTableSpec};
+use crate::param::{ParamSpec, ProfileSpec, Secrets};
+use crate::reference::{self, Reference};
 use crate::subnet::{ReservationSpec, SubnetSpec};
 use crate::template::TemplateSpec;
 use crate::{Name, ObjectId, Timestamp};
@@ -55,7 +61,7 @@ pub enum Source {
 pub trait Spec: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Its kind.
     const KIND: Kind;
-    /// JSON pointers of its secrets, which are encrypted at rest.
+    /// JSON pointers of its secrets, which are encrypted at rest; `*` stands for every member.
     const SECRETS: &'static [&'static str] = &[];
     /// What is known of such an object.
     type Status: Serialize + DeserializeOwned + Default + Send + Sync + 'static;
@@ -67,6 +73,11 @@ pub trait Spec: Serialize + DeserializeOwned + Send + Sync + 'static {
     fn reveal(&self) -> serde_json::Result<Value> {
         serde_json::to_value(self)
     }
+
+    /// The objects that it names.
+    fn references(&self) -> Vec<Reference> {
+        Vec::new()
+    }
 }
 
 /// Calls the macro `$with` with the table of kinds, in the order in which `apply` creates them: what is referred to
@@ -76,28 +87,46 @@ pub trait Spec: Serialize + DeserializeOwned + Send + Sync + 'static {
 macro_rules! for_each_kind {
     ($with:ident) => {
         $with! {
+            /// What is known of a parameter.
+            Param, params, "parameter", DeclaredParams, ParamSpec, NoStatus;
             /// A text that is rendered for a machine.
-            Template, "templates", "template", Templates, TemplateSpec, NoStatus;
+            Template, templates, "template", Templates, TemplateSpec, NoStatus;
             /// A disk image.
-            Image, "images", "image", Images, ImageSpec, ImageStatus;
+            Image, images, "image", Images, ImageSpec, ImageStatus;
+            /// Where an operating system is installed from.
+            Medium, media, "medium", Media, MediumSpec, NoStatus;
+            /// How disks are divided.
+            PartitionTable, partitiontables, "partition table", PartitionTables, PartitionTableSpec, NoStatus;
             /// What a machine can boot.
-            BootEnv, "bootenvs", "boot environment", BootEnvs, BootEnvSpec, NoStatus;
+            BootEnv, bootenvs, "boot environment", BootEnvs, BootEnvSpec, NoStatus;
             /// A workflow's definition.
-            Workflow, "workflows", "workflow", Workflows, WorkflowSpec, NoStatus;
+            Workflow, workflows, "workflow", Workflows, WorkflowSpec, NoStatus;
+            /// An operating system.
+            OperatingSystem, operatingsystems, "operating system", OperatingSystems, OperatingSystemSpec, NoStatus;
+            /// Named parameters.
+            Profile, profiles, "profile", Profiles, ProfileSpec, NoStatus;
+            /// A device type.
+            HardwareProfile, hardwareprofiles, "hardware profile", HardwareProfiles, HardwareProfileSpec, NoStatus;
             /// A network Slipway serves addresses on.
-            Subnet, "subnets", "subnet", Subnets, SubnetSpec, NoStatus;
+            Subnet, subnets, "subnet", Subnets, SubnetSpec, NoStatus;
             /// A fixed address for one MAC.
-            Reservation, "reservations", "reservation", Reservations, ReservationSpec, NoStatus;
+            Reservation, reservations, "reservation", Reservations, ReservationSpec, NoStatus;
+            /// A group of machines.
+            Group, groups, "group", Groups, GroupSpec, NoStatus;
             /// A baseboard management controller and its credentials.
-            Bmc, "bmcs", "BMC", Bmcs, BmcSpec, BmcStatus;
+            Bmc, bmcs, "BMC", Bmcs, BmcSpec, BmcStatus;
             /// One server.
-            Machine, "machines", "machine", Machines, MachineSpec, MachineStatus;
+            Machine, machines, "machine", Machines, MachineSpec, MachineStatus;
+            /// A table of machines to be.
+            Design, designs, "design", Designs, DesignSpec, NoStatus;
+            /// One go of a design.
+            Deployment, deployments, "deployment", Deployments, DeploymentSpec, DeploymentStatus;
         }
     };
 }
 
 macro_rules! define_kind {
-    ($($(#[$doc:meta])* $kind:ident, $plural:literal, $words:literal, $marker:ident, $spec:ident, $status:ident;)*) => {
+    ($($(#[$doc:meta])* $kind:ident, $plural:ident, $words:literal, $marker:ident, $spec:ident, $status:ident;)*) => {
         /// The kinds of object, as they are named in YAML (`kind: Machine`) and in the store.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
         pub enum Kind {
@@ -118,7 +147,7 @@ macro_rules! define_kind {
             /// The path segment of its collection: `/api/v1/machines`.
             pub fn plural(self) -> &'static str {
                 match self {
-                    $(Self::$kind => $plural,)*
+                    $(Self::$kind => stringify!($plural),)*
                 }
             }
 
@@ -134,33 +163,50 @@ macro_rules! define_kind {
 
 for_each_kind!(define_kind);
 
-macro_rules! plain_specs {
-    ($($spec:ty => $kind:ident, $status:ty;)*) => {
+/// Specs of this crate: kind, status, where their secrets are, and what they name.
+macro_rules! specs {
+    ($($spec:ty => $kind:ident, $status:ty $(, secrets: $secrets:expr)? $(, names: $names:path)?;)*) => {
         $(impl Spec for $spec {
             const KIND: Kind = Kind::$kind;
+            $(const SECRETS: &'static [&'static str] = &$secrets;)?
             type Status = $status;
+
+            $(fn reveal(&self) -> serde_json::Result<Value> {
+                // Of a spec with secrets, its own way.
+                const { assert!(!$secrets.is_empty()) };
+                self.reveal()
+            })?
+
+            $(fn references(&self) -> Vec<Reference> {
+                $names(self)
+            })?
         })*
     };
 }
 
-plain_specs! {
+specs! {
+    ParamSpec => Param, NoStatus;
     TemplateSpec => Template, NoStatus;
     ImageSpec => Image, ImageStatus;
-    BootEnvSpec => BootEnv, NoStatus;
-    SubnetSpec => Subnet, NoStatus;
+    MediumSpec => Medium, NoStatus;
+    PartitionTableSpec => PartitionTable, NoStatus;
+    BootEnvSpec => BootEnv, NoStatus, names: reference::of_boot_env;
+    OperatingSystemSpec => OperatingSystem, NoStatus, secrets: ["/secrets/*"], names: reference::of_operating_system;
+    ProfileSpec => Profile, NoStatus, secrets: ["/secrets/*"];
+    HardwareProfileSpec => HardwareProfile, NoStatus;
+    SubnetSpec => Subnet, NoStatus, secrets: ["/secrets/*"], names: reference::of_subnet;
     ReservationSpec => Reservation, NoStatus;
-    MachineSpec => Machine, MachineStatus;
+    GroupSpec => Group, NoStatus, secrets: ["/secrets/*"], names: reference::of_group;
+    BmcSpec => Bmc, BmcStatus, secrets: ["/password"];
+    MachineSpec => Machine, MachineStatus, secrets: ["/secrets/*"], names: reference::of_machine;
+    DesignSpec => Design, NoStatus, secrets: ["/secrets/*", "/rows/*/secrets/*"], names: reference::of_design;
+    DeploymentSpec => Deployment, DeploymentStatus, names: reference::of_deployment;
 }
 
-impl Spec for BmcSpec {
-    const KIND: Kind = Kind::Bmc;
-    const SECRETS: &'static [&'static str] = &["/password"];
-    type Status = BmcStatus;
-
-    fn reveal(&self) -> serde_json::Result<Value> {
-        let mut revealed = serde_json::to_value(self)?;
-        revealed["password"] = self.password.expose().into();
-        Ok(revealed)
+/// Puts the secret parameters of a spec into its JSON form, which has `[secret]` for each.
+pub(crate) fn reveal_secrets(spec: &mut Value, secrets: &Secrets) {
+    for (name, secret) in secrets {
+        spec["secrets"][name] = secret.expose().clone();
     }
 }
 

@@ -3,6 +3,8 @@
 use crate::dhcp_option::DhcpOption;
 use crate::ipv6::Ipv6Spec;
 use crate::machine::Loader;
+use crate::object::reveal_secrets;
+use crate::param::Secrets;
 use crate::{HumanDuration, MacAddr, Name, Params};
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -81,10 +83,14 @@ pub struct SubnetSpec {
     /// The workflow that starts by itself when a machine is discovered here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discovery_workflow: Option<Name>,
-    /// Parameters of a run that starts by itself here; weaker than the machine's own.
+    /// Parameters of its machines.
     #[serde(default, skip_serializing_if = "Params::is_empty")]
     #[schema(value_type = Object)]
     pub params: Params,
+    /// Secret parameters of its machines.
+    #[serde(default, skip_serializing_if = "Secrets::is_empty")]
+    #[schema(value_type = Object)]
+    pub secrets: Secrets,
 }
 
 fn default_lease() -> HumanDuration {
@@ -92,6 +98,12 @@ fn default_lease() -> HumanDuration {
 }
 
 impl SubnetSpec {
+    pub(crate) fn reveal(&self) -> serde_json::Result<serde_json::Value> {
+        let mut revealed = serde_json::to_value(self)?;
+        reveal_secrets(&mut revealed, &self.secrets);
+        Ok(revealed)
+    }
+
     /// A network with nothing but its address.
     pub fn new(cidr: Cidr) -> Self {
         Self {
@@ -118,6 +130,7 @@ impl SubnetSpec {
             unknown: UnknownPolicy::default(),
             discovery_workflow: None,
             params: Params::default(),
+            secrets: Secrets::default(),
         }
     }
 }

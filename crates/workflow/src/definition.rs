@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use types::HumanDuration;
 use types::object::{Kind, NoStatus, Spec};
+use types::reference::Reference;
 use utoipa::ToSchema;
 
 /// A workflow's definition.
@@ -259,6 +260,28 @@ fn check_steps(
 impl Spec for WorkflowSpec {
     const KIND: Kind = Kind::Workflow;
     type Status = NoStatus;
+
+    fn references(&self) -> Vec<Reference> {
+        let stages = self.stages.iter().enumerate();
+        let of_stages = stages.flat_map(|(number, stage)| {
+            let steps = stage.steps.iter().enumerate();
+            steps.flat_map(move |(index, step)| step.references(&format!("/stages/{number}/steps/{index}")))
+        });
+        let finally = self.finally.iter().enumerate();
+        of_stages.chain(finally.flat_map(|(index, step)| step.references(&format!("/finally/{index}")))).collect()
+    }
+}
+
+impl StepSpec {
+    /// What its arguments name.
+    fn references(&self, pointer: &str) -> Vec<Reference> {
+        const KINDS: [(&str, Kind); 3] = [("image", Kind::Image), ("template", Kind::Template), ("env", Kind::BootEnv)];
+        let named = KINDS.into_iter().filter_map(|(argument, kind)| {
+            let name = self.with.get(argument)?.as_str()?.to_owned();
+            Some(Reference { kind, name, pointer: format!("{pointer}/with/{argument}") })
+        });
+        named.collect()
+    }
 }
 
 #[cfg(test)]

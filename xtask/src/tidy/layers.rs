@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 const LAYERS: &[&[&str]] = &[
     &["types"],
     &["dhcp", "ipmi", "lifecycle", "redfish", "search", "template", "tftp", "workflow"],
-    &["ranged", "wire"],
+    &["convert", "ranged", "wire"],
     &["artifact", "bmc", "content", "store"],
     &["agent", "api", "client", "netboot", "steps", "web"],
     &["fuzz-targets", "server"],

@@ -57,8 +57,8 @@ pub(crate) fn if_match(headers: &HeaderMap) -> ApiResult<Option<u64>> {
 }
 
 macro_rules! object_routes {
-    ($module:ident, $kind:ident, $spec:ident, $status:ident, $all:literal, $one:literal) => {
-        pub(crate) mod $module {
+    ($($(#[$doc:meta])* $name:ident, $module:ident, $words:literal, $kind:ident, $spec:ident, $status:ident;)*) => {
+        $(pub(crate) mod $module {
             use super::{Created, ListQuery, Tagged, if_match};
             use crate::App;
             use crate::auth::User;
@@ -76,7 +76,7 @@ macro_rules! object_routes {
 
             /// The objects of the kind, in the order of their names.
             #[utoipa::path(
-                get, path = $all, tag = "objects", operation_id = concat!("list_", stringify!($module)),
+                get, path = concat!("/api/v1/", stringify!($module)), tag = "objects", operation_id = concat!("list_", stringify!($module)),
                 params(ListQuery),
                 responses((status = 200, body = Page<Stored<$spec, $status>>), (status = "4XX", body = Problem))
             )]
@@ -91,7 +91,7 @@ macro_rules! object_routes {
 
             /// Makes an object.
             #[utoipa::path(
-                post, path = $all, tag = "objects", operation_id = concat!("create_", stringify!($module)),
+                post, path = concat!("/api/v1/", stringify!($module)), tag = "objects", operation_id = concat!("create_", stringify!($module)),
                 request_body = Create<$spec>,
                 responses(
                     (status = 201, body = Stored<$spec, $status>, headers(("Location"), ("ETag"))),
@@ -108,7 +108,7 @@ macro_rules! object_routes {
 
             /// An object.
             #[utoipa::path(
-                get, path = $one, tag = "objects", operation_id = concat!("read_", stringify!($module)),
+                get, path = concat!("/api/v1/", stringify!($module), "/{id}"), tag = "objects", operation_id = concat!("read_", stringify!($module)),
                 params(("id" = String, Path, description = "Id or name")),
                 responses((status = 200, body = Stored<$spec, $status>, headers(("ETag"))), (status = "4XX", body = Problem))
             )]
@@ -120,7 +120,7 @@ macro_rules! object_routes {
 
             /// Replaces what is wanted of an object.
             #[utoipa::path(
-                put, path = $one, tag = "objects", operation_id = concat!("update_", stringify!($module)),
+                put, path = concat!("/api/v1/", stringify!($module), "/{id}"), tag = "objects", operation_id = concat!("update_", stringify!($module)),
                 params(
                     ("id" = String, Path, description = "Id or name"),
                     ("If-Match" = Option<String>, Header, description = "The version that the change is based on")
@@ -137,7 +137,7 @@ macro_rules! object_routes {
 
             /// Removes an object.
             #[utoipa::path(
-                delete, path = $one, tag = "objects", operation_id = concat!("delete_", stringify!($module)),
+                delete, path = concat!("/api/v1/", stringify!($module), "/{id}"), tag = "objects", operation_id = concat!("delete_", stringify!($module)),
                 params(
                     ("id" = String, Path, description = "Id or name"),
                     ("If-Match" = Option<String>, Header, description = "Delete this version and no newer one")
@@ -150,7 +150,7 @@ macro_rules! object_routes {
                 object::delete::<$kind>(&app, &user, &id, if_match(&headers)?).await?;
                 Ok(StatusCode::NO_CONTENT)
             }
-        }
+        })*
     };
 }
 
@@ -158,26 +158,17 @@ macro_rules! object_routes {
 mod schema {
     pub(super) use types::bmc::{BmcSpec, BmcStatus};
     pub(super) use types::bootenv::BootEnvSpec;
+    pub(super) use types::design::{DeploymentSpec, DeploymentStatus, DesignSpec};
+    pub(super) use types::group::GroupSpec;
+    pub(super) use types::hardware::HardwareProfileSpec;
     pub(super) use types::image::{ImageSpec, ImageStatus};
     pub(super) use types::machine::{MachineSpec, MachineStatus};
+    pub(super) use types::os::{MediumSpec, OperatingSystemSpec, PartitionTableSpec};
+    pub(super) use types::param::{ParamSpec, ProfileSpec};
     pub(super) use types::subnet::{ReservationSpec, SubnetSpec};
     pub(super) use types::template::TemplateSpec;
     pub(super) use wire::NoStatus;
     pub(super) use workflow::WorkflowSpec;
 }
 
-object_routes!(machines, Machines, MachineSpec, MachineStatus, "/api/v1/machines", "/api/v1/machines/{id}");
-object_routes!(bmcs, Bmcs, BmcSpec, BmcStatus, "/api/v1/bmcs", "/api/v1/bmcs/{id}");
-object_routes!(subnets, Subnets, SubnetSpec, NoStatus, "/api/v1/subnets", "/api/v1/subnets/{id}");
-object_routes!(
-    reservations,
-    Reservations,
-    ReservationSpec,
-    NoStatus,
-    "/api/v1/reservations",
-    "/api/v1/reservations/{id}"
-);
-object_routes!(images, Images, ImageSpec, ImageStatus, "/api/v1/images", "/api/v1/images/{id}");
-object_routes!(workflows, Workflows, WorkflowSpec, NoStatus, "/api/v1/workflows", "/api/v1/workflows/{id}");
-object_routes!(bootenvs, BootEnvs, BootEnvSpec, NoStatus, "/api/v1/bootenvs", "/api/v1/bootenvs/{id}");
-object_routes!(templates, Templates, TemplateSpec, NoStatus, "/api/v1/templates", "/api/v1/templates/{id}");
+types::for_each_kind!(object_routes);

@@ -4,7 +4,7 @@ use crate::App;
 use crate::app::CheckStep;
 use crate::auth::User;
 use crate::error::{ApiError, ApiResult};
-use crate::service::check::Check as _;
+use crate::service::check::{Check as _, check_params};
 use crate::service::dangling::find_dangling;
 use crate::service::site::Site;
 use crate::service::{image, object};
@@ -60,8 +60,11 @@ fn read_in_order(app: &App, site: &mut Site, files: &[ApplyFile]) -> ApiResult<V
     for document in &documents {
         document.spec.put(&document.name, site);
     }
+    let declarations = site.declarations();
     for document in &documents {
         problems.extend(problems_of(document, &*app.check_step));
+        let of_params = check_params(&document.spec, &declarations).into_iter();
+        problems.extend(of_params.map(|wrong| document.problem(&wrong.pointer, wrong.message)));
         let contradiction = document.spec.contradiction(&document.name, site);
         problems.extend(contradiction.map(|wrong| document.problem(&wrong.pointer, wrong.message)));
     }
@@ -111,7 +114,7 @@ fn refusal(documents: &[Document], error: ApplyError) -> ApiError {
         Some(at_fault) if is_about_the_document => {
             let pointer = match &source {
                 StoreError::MacTaken { mac, .. } => place_of_mac(&at_fault.spec, *mac),
-                StoreError::SecretNotGiven { path } => (*path).to_owned(),
+                StoreError::SecretNotGiven { path } => path.clone(),
                 StoreError::NameTaken { .. } | StoreError::ReadOnly { .. } => "/name".to_owned(),
                 _ => String::new(),
             };

@@ -1,16 +1,19 @@
 //! What can be said against a spec that is of the right shape.
 
 use crate::app::CheckStep;
+use crate::service::check_objects::check_text;
 use crate::service::site::Site;
 use crate::service::{check_dhcp, check_ipv6};
 use content::AnySpec;
+use lifecycle::Declarations;
 use types::bmc::BmcSpec;
 use types::bootenv::BootEnvSpec;
 use types::image::ImageSpec;
 use types::machine::MachineSpec;
+use types::param::Secrets;
 use types::subnet::{ReservationSpec, SubnetSpec};
 use types::template::TemplateSpec;
-use types::{MacAddr, Name, chain};
+use types::{MacAddr, Name, Params, chain};
 use workflow::{DefinitionError, WorkflowSpec};
 
 /// Something wrong in a spec.
@@ -32,6 +35,11 @@ pub(crate) trait Check {
     /// Says what is wrong, if anything is.
     fn check(&self, check_step: &CheckStep) -> Vec<Wrong>;
 
+    /// The parameters that it sets, and where: as a JSON pointer to what holds `params` and `secrets`.
+    fn params(&self) -> Vec<(String, &Params, &Secrets)> {
+        Vec::new()
+    }
+
     /// Puts it among the specs that must not contradict each other, if it is one of them.
     fn put(&self, _name: &Name, _site: &mut Site) {}
 
@@ -39,6 +47,21 @@ pub(crate) trait Check {
     fn contradiction(&self, _name: &Name, _site: &Site) -> Option<Wrong> {
         None
     }
+}
+
+/// What is wrong with the parameters that a spec sets.
+pub(crate) fn check_params(spec: &impl Check, declarations: &Declarations) -> Vec<Wrong> {
+    let places = spec.params().into_iter();
+    let wrongs = places.flat_map(|(place, params, secrets)| {
+        let found = declarations.check(params, secrets).into_iter();
+        found.map(move |found| wrong(format!("{place}{}", found.pointer), found.message))
+    });
+    wrongs.collect()
+}
+
+/// Whether a spec sets any parameter.
+pub(crate) fn sets_params(spec: &impl Check) -> bool {
+    spec.params().iter().any(|(_, params, secrets)| !params.is_empty() || !secrets.is_empty())
 }
 
 impl Check for MachineSpec {
@@ -50,8 +73,30 @@ impl Check for MachineSpec {
                 wrongs.push(wrong(format!("/macs/{index}"), format!("{mac} is there twice")));
             }
         }
+        if self.hostname.as_ref().is_some_and(|name| !is_host_name(name)) {
+            wrongs.push(wrong("/hostname", "use letters, digits, '-' and '.', as a host name has (RFC 1123 §2.1)"));
+        }
+        for tag in self.tags.iter().filter(|tag| !is_tag(tag)) {
+            wrongs.push(wrong("/tags", format!("{tag:?} is not 1 to 100 characters without spaces")));
+        }
         wrongs
     }
+
+    fn params(&self) -> Vec<(String, &Params, &Secrets)> {
+        vec![(String::new(), &self.params, &self.secrets)]
+    }
+}
+
+fn is_host_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        let plain = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        plain && !label.is_empty() && label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-')
+    };
+    text.len() <= 253 && text.split('.').all(is_label)
+}
+
+fn is_tag(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 100 && !text.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
 fn check_mac(pointer: &str, mac: MacAddr) -> Option<Wrong> {
@@ -97,6 +142,10 @@ impl Check for SubnetSpec {
         wrongs
     }
 
+    fn params(&self) -> Vec<(String, &Params, &Secrets)> {
+        vec![(String::new(), &self.params, &self.secrets)]
+    }
+
     fn put(&self, name: &Name, site: &mut Site) {
         site.put_subnet(name.clone(), self.clone());
     }
@@ -138,13 +187,16 @@ impl Check for BootEnvSpec {
                 "without a kernel it is the machine's own disk, which takes no initrds, args or agent",
             ));
         }
-        let files = self.kernel.iter().map(|file| ("/kernel".to_owned(), file));
-        let initrds = self.initrds.iter().enumerate().map(|(index, file)| (format!("/initrds/{index}"), file));
-        for (pointer, file) in files.chain(initrds) {
-            let plain = |part: &str| !part.is_empty() && part != "." && part != "..";
-            if !file.split('/').all(plain) {
-                wrongs.push(wrong(pointer, format!("{file:?} is not a path within the folder of boot files")));
+        wrongs.extend(check_files("", self.kernel.as_deref(), &self.initrds));
+        for (arch, files) in &self.arches {
+            let place = format!("/arches/{}", serde_json::to_value(arch).expect("a word").as_str().unwrap_or_default());
+            wrongs.extend(check_files(&place, Some(&files.kernel), &files.initrds));
+        }
+        for (index, served) in self.templates.iter().enumerate() {
+            if self.templates[..index].iter().any(|other| other.path == served.path) {
+                wrongs.push(wrong(format!("/templates/{index}/path"), format!("{:?} is there twice", served.path)));
             }
+            wrongs.extend(check_path(&format!("/templates/{index}/path"), &served.path));
         }
         if self.args.contains(['\n', '\r']) {
             wrongs.push(wrong("/args", "a kernel command line is one line"));
@@ -153,10 +205,21 @@ impl Check for BootEnvSpec {
     }
 }
 
+fn check_files(place: &str, kernel: Option<&str>, initrds: &[String]) -> Vec<Wrong> {
+    let kernel = kernel.into_iter().map(|file| (format!("{place}/kernel"), file));
+    let initrds = initrds.iter().enumerate().map(|(index, file)| (format!("{place}/initrds/{index}"), file.as_str()));
+    kernel.chain(initrds).filter_map(|(pointer, file)| check_path(&pointer, file)).collect()
+}
+
+fn check_path(pointer: &str, file: &str) -> Option<Wrong> {
+    let plain = |part: &str| !part.is_empty() && part != "." && part != "..";
+    let is_path = file.split('/').all(plain);
+    (!is_path).then(|| wrong(pointer, format!("{file:?} is not a path within the folder of boot files")))
+}
+
 impl Check for TemplateSpec {
     fn check(&self, _: &CheckStep) -> Vec<Wrong> {
-        let source = template::TemplateSource { name: "text", text: &self.text };
-        template::check(source).err().map(|error| wrong("/text", error.to_string())).into_iter().collect()
+        check_text("/text", &self.text).into_iter().collect()
     }
 }
 
@@ -193,8 +256,14 @@ fn place_of(workflow: &WorkflowSpec, error: &DefinitionError) -> String {
 }
 
 macro_rules! check_any {
-    ($($(#[$doc:meta])* $kind:ident, $plural:literal, $words:literal, $marker:ident, $spec:ident, $status:ident;)*) => {
+    ($($(#[$doc:meta])* $kind:ident, $plural:ident, $words:literal, $marker:ident, $spec:ident, $status:ident;)*) => {
         impl Check for AnySpec {
+            fn params(&self) -> Vec<(String, &Params, &Secrets)> {
+                match self {
+                    $(Self::$kind(spec) => spec.params(),)*
+                }
+            }
+
             fn check(&self, check_step: &CheckStep) -> Vec<Wrong> {
                 match self {
                     $(Self::$kind(spec) => spec.check(check_step),)*

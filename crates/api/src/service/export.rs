@@ -12,7 +12,7 @@ use wire::{ApplyFile, Export};
 pub(crate) async fn export(app: &App) -> ApiResult<Export> {
     let mut files = Vec::new();
     macro_rules! add_all {
-        ($($(#[$doc:meta])* $kind:ident, $plural:literal, $words:literal, $marker:ident, $spec:ident, $status:ident;)*) => {
+        ($($(#[$doc:meta])* $kind:ident, $plural:ident, $words:literal, $marker:ident, $spec:ident, $status:ident;)*) => {
             $(add::<store::$marker>(app, &mut files).await?;)*
         };
     }

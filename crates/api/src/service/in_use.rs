@@ -47,8 +47,9 @@ async fn find_need(app: &App, run: &Run, kind: Kind, name: &Name) -> ApiResult<O
             let subnet = subnet::of_machine(app, &machine).await?;
             subnet.is_some_and(|(subnet, _)| subnet == *name).then_some("has its machine in it")
         }
-        // The store itself refuses to remove a machine under its run; addresses are leased.
-        Kind::Machine | Kind::Reservation => None,
+        // The store itself refuses to remove a machine under its run. Of what else a run was put together from, it has its
+        // own copy.
+        _ => None,
     })
 }
 

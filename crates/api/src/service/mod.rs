@@ -6,6 +6,7 @@ pub(crate) mod builtin;
 pub(crate) mod check;
 mod check_dhcp;
 mod check_ipv6;
+mod check_objects;
 mod dangling;
 pub(crate) mod equip;
 pub(crate) mod export;

@@ -3,7 +3,7 @@
 use crate::App;
 use crate::auth::User;
 use crate::error::{ApiError, ApiResult};
-use crate::service::check::Check;
+use crate::service::check::{Check, check_params, sets_params};
 use crate::service::site::Site;
 use crate::service::{find, image, in_use};
 use store::{Images, ObjectKind};
@@ -70,8 +70,10 @@ where
     K: ObjectKind<Spec: Check>,
 {
     let mut wrong = spec.check(&*app.check_step).into_iter().next();
-    if wrong.is_none() && Site::holds(K::KIND) {
-        wrong = spec.contradiction(name, &Site::load(app).await?);
+    if wrong.is_none() && (Site::holds(K::KIND) || sets_params(spec)) {
+        let site = Site::load(app).await?;
+        wrong = spec.contradiction(name, &site);
+        wrong = wrong.or_else(|| check_params(spec, &site.declarations()).into_iter().next());
     }
     match wrong {
         None => Ok(()),

@@ -4,7 +4,7 @@ use crate::App;
 use crate::error::{ApiError, ApiResult};
 use crate::service::check::Check as _;
 use crate::service::find;
-use lifecycle::{Layer, resolve_params};
+use lifecycle::{Declarations, Layer, resolve_params};
 use serde_json::Value;
 use store::{Bmcs, BootEnvs, Images, Machine, ObjectKind, Selector, Templates, Workflows};
 use types::template::TemplateKind;
@@ -84,10 +84,13 @@ pub(crate) async fn resume_failed(app: &App, failed: &Run, id: RunId, by: String
 fn resolve(machine: &Machine, weaker: Option<&(String, &Params)>, own: &Params) -> Params {
     let of_machine = format!("machine {}", machine.name);
     let mut layers: Vec<Layer<'_>> = Vec::new();
-    layers.extend(weaker.map(|(source, params)| Layer { source, params }));
-    layers.push(Layer { source: &of_machine, params: &machine.spec.params });
-    layers.push(Layer { source: "run", params: own });
-    resolve_params(&layers).into_iter().map(|(name, resolved)| (name, resolved.value)).collect()
+    layers.extend(weaker.map(|(source, params)| Layer { source, params, secrets: None }));
+    layers.push(Layer { source: &of_machine, params: &machine.spec.params, secrets: None });
+    layers.push(Layer { source: "run", params: own, secrets: None });
+    resolve_params(&layers, &Declarations::default())
+        .into_iter()
+        .map(|(name, resolved)| (name, resolved.value))
+        .collect()
 }
 
 /// What the run would need and is not there, in the operator's words.

@@ -20,6 +20,26 @@ CREATE TABLE objects (
 
 CREATE INDEX bmcs_by_system ON objects (json_extract(status, '$.system_uuid'), name) WHERE kind = 'Bmc';
 
+-- What objects name of each other. What is named need not be there.
+CREATE TABLE object_references (
+    by_id   TEXT NOT NULL REFERENCES objects (id) ON DELETE CASCADE,
+    pointer TEXT NOT NULL, -- within the spec
+    kind    TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    PRIMARY KEY (by_id, pointer)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX object_references_to ON object_references (kind, name);
+
+-- What people wanted of an object, change by change; the newest of them only.
+CREATE TABLE object_versions (
+    id      TEXT NOT NULL REFERENCES objects (id) ON DELETE CASCADE,
+    version INTEGER NOT NULL,
+    at      INTEGER NOT NULL,
+    actor   TEXT NOT NULL,
+    spec    TEXT NOT NULL, -- secrets in it are sealed
+    PRIMARY KEY (id, version)
+) STRICT, WITHOUT ROWID;
+
 -- Which machine a network card belongs to: because its spec says so, or because it was seen in it.
 CREATE TABLE machine_macs (
     mac      TEXT PRIMARY KEY,
