@@ -63,6 +63,13 @@ impl<'a> Body<'a> {
     }
 
     fn action(&mut self, pipe: &Pipe, tag: Tag) -> Result<(), Fault> {
+        if let ([name], false, true) = (pipe.variables.as_slice(), pipe.sets, self.root_itself(pipe)) {
+            self.scopes.declare_alias(name, self.root.clone());
+            if trim(tag) != Trim::NONE {
+                self.writer.remark(&format!("{name} is the root"), trim(tag));
+            }
+            return Ok(());
+        }
         let value = self.pipe(pipe)?;
         match pipe.variables.as_slice() {
             [] => self.writer.value(value.text, trim(tag)),
@@ -86,6 +93,9 @@ impl<'a> Body<'a> {
 
     /// How the variable is read.
     pub(super) fn reading(&self, variable: &Variable) -> String {
+        if let Some(alias) = &variable.alias {
+            return alias.reading();
+        }
         if self.in_namespace(variable) { format!("{}.value", variable.ours) } else { variable.ours.clone() }
     }
 
@@ -101,6 +111,9 @@ impl<'a> Body<'a> {
 
     fn set(&mut self, name: &str, value: &Value, at: Offset, trim: Trim) -> Result<(), Fault> {
         let variable = self.scopes.find(name).ok_or_else(|| undeclared(name, at))?;
+        if variable.alias.is_some() {
+            return Err(Fault::new(at, format!("${name} stands for something else and cannot be set here")));
+        }
         let target = self.reading(variable);
         self.writer.block(format!("set {target} = {}", value.text), trim);
         Ok(())
@@ -179,8 +192,9 @@ impl<'a> Body<'a> {
         let pipe = &branch.pipe;
         let dot = match (pipe.variables.as_slice(), self.root_itself(pipe)) {
             // The root is there in any case.
-            ([], true) => {
-                self.declare(scope::WITH);
+            (names, true) if !pipe.sets => {
+                let name = names.first().map_or(scope::WITH, String::as_str);
+                self.scopes.declare_alias(name, self.root.clone());
                 self.writer.block("if true", open);
                 self.root.clone()
             }
@@ -193,7 +207,7 @@ impl<'a> Body<'a> {
                 self.writer.block(format!("if {reading}"), open.last());
                 Dot::Ours(reading)
             }
-            (_, true) => return Err(Fault::new(pipe.at, "the root cannot be put into a variable")),
+            (_, true) => return Err(Fault::new(pipe.at, "with cannot set a variable of another place")),
         };
         self.inside_with_dot(&branch.body, dot)?;
         let end = self.otherwise(branch.otherwise.as_ref(), end)?;
@@ -233,6 +247,10 @@ impl<'a> Body<'a> {
         let dot = Dot::Ours(self.reading(&element));
         self.inside_with_dot(&branch.body, dot)?;
         self.scopes.leave_frame();
+        if branch.otherwise.is_some() {
+            let whole = Dot::Ours(value.above(Binding::Sign));
+            pipe.variables.iter().for_each(|name| self.scopes.declare_alias(name, whole.clone()));
+        }
         let end = self.otherwise(branch.otherwise.as_ref(), trim(branch.end))?;
         self.writer.block("endfor", end);
         self.scopes.leave();

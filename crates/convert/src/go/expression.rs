@@ -28,7 +28,8 @@ impl Body<'_> {
     fn is_root(&self, term: &Term) -> bool {
         match term {
             Term::Dot => self.dot == Dot::Root,
-            Term::Variable(name) => name.is_empty() && self.root == Dot::Root,
+            Term::Variable(name) if name.is_empty() => self.root == Dot::Root,
+            Term::Variable(name) => self.scopes.find(name).is_some_and(|variable| variable.alias == Some(Dot::Root)),
             Term::Group(pipe) => self.root_itself(pipe),
             _ => false,
         }

@@ -5,6 +5,7 @@
 //! declared in lives in a `namespace`.
 
 use super::ast::{Branch, Node, Operand, Pipe, Term};
+use super::library::Dot;
 use std::collections::HashSet;
 
 /// What a body does with one of its declarations; they are counted in their order.
@@ -22,6 +23,8 @@ pub(super) struct Variable {
     pub(super) ours: String,
     pub(super) index: usize,
     frame: usize,
+    /// It stands for this, and nothing is stored.
+    pub(super) alias: Option<Dot>,
 }
 
 /// The variables that can be seen at one place of a body.
@@ -58,13 +61,27 @@ impl Scopes {
 
     /// Declares a variable, under a name that no other visible one and none of `taken` has.
     pub(super) fn declare(&mut self, name: &str, taken: &HashSet<String>) -> Variable {
+        let ours = self.name_for(name, taken);
+        self.push(name, ours, None)
+    }
+
+    /// Declares a variable that stands for something else.
+    pub(super) fn declare_alias(&mut self, name: &str, alias: Dot) {
+        self.push(name, String::new(), Some(alias));
+    }
+
+    fn name_for(&self, name: &str, taken: &HashSet<String>) -> String {
         let base = if name.is_ascii() { name.to_owned() } else { "variable".to_owned() };
         let redeclared = self.scopes.last().and_then(|scope| scope.iter().rev().find(|known| known.name == name));
-        let ours = match redeclared.filter(|known| known.frame == self.frame()) {
+        match redeclared.filter(|known| known.frame == self.frame() && known.alias.is_none()) {
             Some(known) => known.ours.clone(),
             None => self.free(&base, taken),
-        };
-        let variable = Variable { name: name.to_owned(), ours, index: self.declared_so_far, frame: self.frame() };
+        }
+    }
+
+    fn push(&mut self, name: &str, ours: String, alias: Option<Dot>) -> Variable {
+        let (index, frame) = (self.declared_so_far, self.frame());
+        let variable = Variable { name: name.to_owned(), ours, index, frame, alias };
         self.declared_so_far += 1;
         if let Some(scope) = self.scopes.last_mut() {
             scope.push(variable.clone());
@@ -126,6 +143,10 @@ impl Walk {
             self.scopes.leave_frame();
         }
         if let Some(otherwise) = &branch.otherwise {
+            // Behind a loop that did not turn, its variables are the whole of what it was to go over.
+            if is_loop {
+                branch.pipe.variables.iter().for_each(|name| self.declare(name));
+            }
             self.inside(&otherwise.body);
         }
         self.scopes.leave();

@@ -83,7 +83,7 @@ impl Writer {
                 Piece::Text(text) => written.push_str(&literal_text(text)),
                 Piece::Tag { style, body, trim } => {
                     let before = index.checked_sub(1).map(|index| &self.pieces[index]);
-                    let left = left_mark(*style, *trim, before);
+                    let left = left_mark(*style, *trim, before, index == 1);
                     let right = right_mark(*style, *trim, self.pieces.get(index + 1));
                     written.push_str(&tag(*style, body, left, right));
                 }
@@ -101,16 +101,15 @@ fn tag(style: Style, body: &str, left: &str, right: &str) -> String {
     }
 }
 
-fn left_mark(style: Style, trim: Trim, before: Option<&Piece>) -> &'static str {
+fn left_mark(style: Style, trim: Trim, before: Option<&Piece>, first: bool) -> &'static str {
     if trim.left {
         return "-";
     }
     let indented = match before {
         Some(Piece::Text(text)) => {
-            let line = text.rsplit('\n').next().unwrap_or_default();
-            let starts_line = text.contains('\n') || line.len() < text.len();
-            // Text between two tags of one line starts no line; a mark too many changes nothing.
-            (starts_line || !text.is_empty()) && !line.is_empty() && line.trim().is_empty()
+            let line = text.rsplit(['\n', '\r']).next().unwrap_or_default();
+            // Text between two tags of one line starts no line.
+            (line.len() < text.len() || first) && !line.is_empty() && line.trim().is_empty()
         }
         _ => false,
     };

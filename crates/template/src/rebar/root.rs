@@ -147,7 +147,8 @@ fn add_tokens(environment: &mut Environment<'_>) {
     environment.add_function("GenerateProfileToken", |state: &State<'_, '_>, profile: &str, _seconds: Value| {
         let scope = Scope::of(state)?;
         let token = scope.facts().tokens.profiles.get(profile).cloned();
-        token.ok_or_else(|| wrong(format!("the machine does not have the profile {profile:?}, or no token for it")))
+        // A word in place of the token, as in Digital Rebar: scripts are rendered before profiles are attached.
+        Ok::<_, Error>(token.unwrap_or_else(|| "InvalidTokenNotAllowedNotOnMachine".to_owned()))
     });
     environment.add_function("CurrentJob", |state: &State<'_, '_>| {
         Ok::<_, Error>(Scope::of(state)?.facts().run.as_ref().map(|run| run.id.clone()).unwrap_or_default())

@@ -130,8 +130,9 @@ pub(super) fn wrong(detail: impl Into<String>) -> Error {
 }
 
 impl Object for Map {
+    /// A key that is not there gives nothing, as in Go: content asks for optional members that way.
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.entries().get(key.as_str()?).cloned()
+        Some(self.entries().get(key.as_str()?).cloned().unwrap_or_else(nil))
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
