@@ -18,6 +18,7 @@ mod peer;
 mod process;
 mod report;
 mod samples;
+mod templates;
 mod tftp;
 
 use crate::{cargo, command, packages, place};
@@ -40,6 +41,7 @@ const MEASURES: &[Measure] = &[
     Measure { name: "tftp", title: "TFTP", run: tftp::measure },
     Measure { name: "http", title: "HTTP", run: http::measure },
     Measure { name: "boot-script", title: "Boot scripts under load", run: boot_script::measure },
+    Measure { name: "templates", title: "Templates", run: templates::measure },
     Measure { name: "image-write", title: "Image write", run: image_write::measure },
 ];
 
