@@ -3,9 +3,8 @@
 use serde_json::Value;
 use types::Params;
 use types::event::Event;
+use types::secret::is_secret_name;
 
-/// Parts of a parameter's name by which its value is taken for a secret.
-const SECRET_NAMES: [&str; 5] = ["password", "passwd", "secret", "token", "private_key"];
 const HIDDEN: &str = "[secret]";
 
 /// Replaces what its name says is a secret.
@@ -22,8 +21,7 @@ pub(crate) fn redact_event(mut event: Event) -> Event {
 }
 
 fn redact_value(name: &str, value: &mut Value) {
-    let name = name.to_ascii_lowercase();
-    if SECRET_NAMES.iter().any(|part| name.contains(part)) {
+    if is_secret_name(name) {
         *value = HIDDEN.into();
         return;
     }

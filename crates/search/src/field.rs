@@ -71,6 +71,7 @@ const RUN_STATES: &[&str] = &["queued", "running", "waiting", "paused", "succeed
 const CLASSES: &[&str] = &["transient", "network", "timeout", "configuration", "hardware"];
 const FIRMWARES: &[&str] = &["bios", "uefi"];
 const SOURCES: &[&str] = &["builtin", "file", "api", "discovered"];
+const MACHINE_TYPES: &[&str] = &["physical", "hypervisor", "virtual"];
 const BOOLEANS: &[&str] = &["false", "true"];
 
 const fn field(name: &'static str, aliases: &'static [&'static str], kind: Type, doc: &'static str) -> Field {
@@ -87,9 +88,16 @@ pub const FIELDS: &[Field] = &[
     field("id", &[], Type::Uuid, "Its id, which never changes."),
     field("uuid", &[], Type::Uuid, "The SMBIOS system UUID, declared or reported."),
     field("mac", &[], Type::Mac, "An Ethernet address of one of its cards, declared or reported."),
-    field("ip", &["address"], Type::Address, "An address that one of its cards has: a lease or a reservation."),
-    field("hostname", &[], Type::Text, "The name under which its installed system last called home."),
+    field(
+        "ip",
+        &["address"],
+        Type::Address,
+        "An address that one of its cards has by a lease, or that it is declared to have.",
+    ),
+    field("hostname", &[], Type::Text, "The host name that it is to have, or under which it last called home."),
     field("description", &["comment"], Type::Text, "The text that an operator gave it."),
+    field("tag", &["tags", "label"], Type::Text, "A word that it was given to be found by."),
+    field("type", &["machine_type"], Type::Word(MACHINE_TYPES), "What it is."),
     field("source", &[], Type::Word(SOURCES), "Where it came from."),
     field("state", &["status"], Type::Word(STATES), "Where in its life it is."),
     field("env", &[], Type::Text, "The boot environment in which its agent runs now."),

@@ -70,6 +70,9 @@ impl MachineFacts<'_> {
         for address in self.addresses {
             filing.text("ip", address.to_string());
         }
+        for name in self.machine.spec.secrets.keys() {
+            filing.put(&format!("params.{name}"), Value::Hidden);
+        }
         for (name, value) in self.params {
             let key = format!("params.{name}");
             if (self.is_secret)(name) {
@@ -147,6 +150,9 @@ impl Filing {
         self.macs(spec.macs.iter().copied());
         self.names("bmc", &spec.bmc);
         self.texts("description", &spec.description);
+        self.texts("tag", &spec.tags);
+        self.word("type", spec.machine_type);
+        self.texts("hostname", &spec.hostname);
         self.word("source", source);
         self.time("created", *created);
         self.time("updated", *updated);

@@ -18,6 +18,7 @@ fn now() -> Timestamp {
 fn machine() -> Object<MachineSpec, MachineStatus> {
     let spec = serde_json::json!({
         "macs": ["52:54:00:00:00:01"], "uuid": "6f1b3c1e-2f0c-4f4e-9d8e-0123456789ab", "bmc": "bmc-1",
+        "tags": ["lab", "old"], "hostname": "web17.example", "secrets": {"bmc_pin": 1234},
     });
     let status = serde_json::json!({
         "state": "deployed", "firmware": "uefi",
@@ -149,6 +150,9 @@ fn every_kind_of_condition_is_decided_on_one_machine() {
         ("not (web and has bmc)", false),
         ("not not has bmc", true),
         ("has description", false),
+        ("tag = lab and tag != new and type = physical and hostname ~ web17", true),
+        ("has params.bmc_pin", true),
+        ("params.bmc_pin = 1234 or params.bmc_pin > 0 or params.bmc_pin ~ 1", false),
     ] {
         assert_eq!(read(text).matches(&facts, now()), expected, "{text}");
     }

@@ -166,7 +166,7 @@ impl Tx {
             }
         }
         for row in obsolete {
-            self.delete_row(row.id)?;
+            self.delete_row(&row)?;
         }
         Ok(hidden)
     }

@@ -26,6 +26,7 @@ mod run;
 mod run_row;
 mod run_store;
 mod seal;
+mod search;
 mod signals;
 mod sql;
 mod task;

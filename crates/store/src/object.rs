@@ -141,7 +141,7 @@ impl Store {
             {
                 return Err(StoreError::MachineBusy { run });
             }
-            tx.delete_row(id)?;
+            tx.delete_row(&row)?;
             tx.record_change("delete", &row, &actor)
         })
         .await

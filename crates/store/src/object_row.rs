@@ -8,8 +8,9 @@ use crate::sql::{Executor, QueryBuilder, Row, query};
 use crate::writer::Tx;
 use crate::{ObjectKind, Selector, StoreError};
 use serde_json::{Value, json};
+use std::any::Any;
 use types::event::{self, NewEvent};
-use types::machine::MachineSpec;
+use types::machine::{MachineSpec, MachineStatus};
 use types::object::{Kind, Object, Source};
 use types::reference::Reference;
 use types::{MachineId, Name, ObjectId};
@@ -143,6 +144,11 @@ fn keep_secrets(kind: Kind, spec: &mut Value, old: Option<&Value>) -> Result<(),
     Ok(())
 }
 
+/// A status, if it is that of a machine.
+fn of_machine<T: Any>(status: &T) -> Option<&MachineStatus> {
+    (status as &dyn Any).downcast_ref()
+}
+
 /// The row of an object.
 pub(crate) fn find_row(
     executor: impl Executor,
@@ -208,6 +214,7 @@ impl Tx {
         .execute(&mut self.connection)?;
         self.keep_references(&row, &spec)?;
         self.index(&row, spec)?;
+        self.index_new(&row)?;
         Ok(row)
     }
 
@@ -223,6 +230,7 @@ impl Tx {
         if spec == old {
             return Ok(false);
         }
+        let before = row.clone();
         row.spec = seal_spec(&self.sealer, row.kind, row.id, spec.clone())?;
         row.version += 1;
         row.source = source;
@@ -239,12 +247,14 @@ impl Tx {
             .execute(&mut self.connection)?;
         self.keep_references(row, &spec)?;
         self.index(row, spec)?;
+        self.index_changed(&before, row)?;
         Ok(true)
     }
 
     /// Gives `row` another name.
     pub(crate) fn rename_row(&mut self, row: &mut ObjectRow, name: Name) -> Result<(), StoreError> {
         self.check_name_is_free(row.kind, &name)?;
+        let before = row.clone();
         row.name = name;
         row.version += 1;
         row.updated = nanos(self.now());
@@ -254,7 +264,7 @@ impl Tx {
             .bind(signed(row.version))
             .bind(row.updated)
             .execute(&mut self.connection)?;
-        Ok(())
+        self.index_changed(&before, row)
     }
 
     /// Keeps the status of `row`.
@@ -274,14 +284,19 @@ impl Tx {
     ) -> Result<ObjectRow, StoreError> {
         let mut row = self.load(K::KIND, id)?;
         let mut status: K::Status = from_json(&row.status, || row.describe())?;
+        let before = of_machine(&status).cloned();
         change(&mut status);
-        row.status = to_json(&status);
+        let before_text = std::mem::replace(&mut row.status, to_json(&status));
         self.save_status(&row)?;
+        if let (Some(before), Some(after)) = (before, of_machine(&status)) {
+            self.index_status(&row, before_text, &before, after)?;
+        }
         Ok(row)
     }
 
-    pub(crate) fn delete_row(&mut self, id: ObjectId) -> Result<(), StoreError> {
-        query("DELETE FROM objects WHERE id = ?1").bind(id.to_string()).execute(&mut self.connection)?;
+    pub(crate) fn delete_row(&mut self, row: &ObjectRow) -> Result<(), StoreError> {
+        self.index_gone(row)?;
+        query("DELETE FROM objects WHERE id = ?1").bind(row.id.to_string()).execute(&mut self.connection)?;
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use crate::history::{self, Recorder};
 use crate::probe::{NoProbe, Probe};
 use crate::room::{Condition, Room};
 use crate::seal::Sealer;
+use crate::search::rebuild_if_needed;
 use crate::signals::Signals;
 use crate::sql::{self, Connection, Migration, NotMigrated, Readers, migrate, query, query_scalar};
 use crate::token;
@@ -22,10 +23,11 @@ use tokio::task::JoinHandle;
 use workflow::ports::Clock;
 
 /// Migrations in order. One that was released never changes.
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration { version: 1, sql: include_str!("../migrations/sqlite/0001_initial.sql") },
     Migration { version: 2, sql: include_str!("../migrations/sqlite/0002_dhcp6.sql") },
     Migration { version: 3, sql: include_str!("../migrations/sqlite/0003_void_tokens.sql") },
+    Migration { version: 4, sql: include_str!("../migrations/sqlite/0004_search.sql") },
 ];
 /// How long a server waits for the one before it to let go of the file: longer than a clean shutdown's last writes.
 const LOCK_TRIES: u32 = 100;
@@ -94,6 +96,7 @@ impl Store {
         connection.prepare_to_write().map_err(database)?;
         check_key(&mut connection, &sealer, &path)?;
         take_runs_back(&mut connection).map_err(load)?;
+        make_searchable(&mut connection).map_err(load)?;
         let last_seq = history::last_seq(&mut connection).map_err(load)?;
         let command_seq = last_command(&mut connection).map_err(database)?;
         let tokens = token::load(&mut connection, clock.now()).map_err(load)?;
@@ -216,6 +219,18 @@ fn take_runs_back(connection: &mut Connection) -> Result<(), StoreError> {
             Ok(())
         }
         taken => taken.map(drop),
+    }
+}
+
+/// Brings the index of machines up to date with this program's rules.
+fn make_searchable(connection: &mut Connection) -> Result<(), StoreError> {
+    match rebuild_if_needed(connection) {
+        // Machines must boot whatever the disk has room for.
+        Err(passing) if passing.is_passing() => {
+            tracing::warn!(error = %passing, "machines cannot be searched until the next start: there is no index of them");
+            Ok(())
+        }
+        made => made,
     }
 }
 

@@ -95,6 +95,7 @@ impl Tx {
         let (id, continued) = (run.id, run.continues);
         let begin = move |status: &mut MachineStatus| begin_on_machine(status, id, continued);
         self.change_status::<Machines>(run.machine.into(), begin)?;
+        self.index_last_run(run.machine.into(), None)?;
         self.effects.due = true;
         Ok(run)
     }

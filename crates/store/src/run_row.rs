@@ -4,6 +4,7 @@ use crate::column::{from_json, parse, signed, timestamp};
 use crate::sql::{Executor, Row, query, query_as, query_scalar};
 use crate::writer::Tx;
 use crate::{StoreError, column};
+use search::RunFacts;
 use types::machine::{MachineState, MachineStatus};
 use types::{MachineId, RunId, Timestamp};
 use workflow::ports::Lease;
@@ -130,6 +131,19 @@ impl Tx {
             .bind(doc)
             .execute(&mut self.connection)?;
         Ok(())
+    }
+}
+
+/// What searches see of the run.
+pub(crate) fn facts(run: &Run) -> RunFacts {
+    let begun = || run.stages.iter().rev().find(|stage| stage.attempt > 0);
+    let failed = run.failure.as_ref().map(|failure| &failure.stage);
+    let stage = failed.or_else(|| run.current_stage().or_else(begun).map(|stage| &stage.name));
+    RunFacts {
+        state: state_word(run),
+        workflow: run.workflow.clone(),
+        stage: stage.cloned(),
+        failure: run.failure.as_ref().map(|failure| failure.class),
     }
 }
 

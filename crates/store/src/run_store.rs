@@ -5,11 +5,12 @@
 
 use crate::column::{nanos, timestamp, to_json};
 use crate::kinds::Machines;
-use crate::run_row::{SELECT_RUNS, end_on_machine, read_run, state_word, unread_commands};
+use crate::run_row::{SELECT_RUNS, end_on_machine, facts, read_run, state_word, unread_commands};
 use crate::sql::{query, query_scalar};
 use crate::writer::Tx;
 use crate::{Store, StoreError};
 use async_trait::async_trait;
+use search::RunFacts;
 use std::sync::Arc;
 use tokio::sync::{Notify, watch};
 use tracing::error;
@@ -72,6 +73,8 @@ struct Written {
     doc: Option<String>,
     settled: bool,
     ended: Option<(Timestamp, Ending)>,
+    /// As searches see it.
+    facts: RunFacts,
     events: Vec<(NewEvent, String)>,
     at: Timestamp,
     commands_done: Option<i64>,
@@ -88,6 +91,7 @@ impl Written {
             doc: (run.ended.is_some() || matches!(then, Then::Release { .. })).then(|| to_json(run)),
             settled: run.settled.is_some(),
             ended: run.ended.zip(run.ending),
+            facts: facts(run),
             events: events.iter().map(|(at, event)| entry(run, event, *at)).collect(),
             at,
             commands_done,
@@ -279,7 +283,7 @@ impl Tx {
     fn save_run(&mut self, written: &Written, lease_until: Option<Timestamp>, sleep: &Sleep) -> Result<(), StoreError> {
         query(
             "UPDATE runs SET behind = ?2, state = ?3, settled = ?4, ended = ?5, lease_until = ?6, wake_at = ?7,
-             wake_on = ?8, event_woke = ?9 WHERE id = ?1",
+             wake_on = ?8, event_woke = ?9, stage = ?10 WHERE id = ?1",
         )
         .bind(written.lease.run.to_string())
         .bind(written.doc.is_none())
@@ -290,6 +294,7 @@ impl Tx {
         .bind(sleep.wake_at.map(nanos))
         .bind(to_json(&sleep.wake_on))
         .bind(sleep.event_woke)
+        .bind(written.facts.stage.clone())
         .execute(&mut self.connection)?;
         Ok(())
     }
@@ -300,6 +305,7 @@ impl Tx {
         let ended = self.change_status::<Machines>(written.machine.into(), move |status| {
             end_on_machine(status, run, ending);
         });
+        self.index_last_run(written.machine.into(), Some(&written.facts))?;
         match ended {
             // A machine cannot be removed under its run, but a run must be able to end without one.
             Ok(_) | Err(StoreError::NotFound { .. }) => {}

@@ -16,7 +16,7 @@ pub(crate) use query::{QueryBuilder, execute_each, query, query_as, query_scalar
 pub(crate) use readers::Readers;
 pub(crate) use row::{Row, is_about_a_value};
 pub(crate) use rusqlite::Error;
-pub(crate) use rusqlite::types::Value;
+pub(crate) use rusqlite::types::{Value, ValueRef};
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 

@@ -43,6 +43,15 @@ impl Drop for Secret {
     }
 }
 
+/// Parts of a parameter's name by which its value is taken for a secret.
+const SECRET_NAMES: [&str; 5] = ["password", "passwd", "secret", "token", "private_key"];
+
+/// Whether a parameter's name says that its value is a secret.
+pub fn is_secret_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SECRET_NAMES.iter().any(|part| name.contains(part))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -62,6 +62,29 @@ impl Connection {
         !self.inner.is_autocommit()
     }
 
+    /// From here on it sees the database as it is now.
+    pub(super) fn begin_to_read(&mut self) -> Result<()> {
+        self.inner.execute_batch("BEGIN")
+    }
+
+    /// It sees again what is written.
+    pub(super) fn end_reading(&mut self) -> Result<()> {
+        self.inner.execute_batch("COMMIT")
+    }
+
+    /// Does `work` whole or not at all. No transaction is open.
+    pub(crate) fn in_transaction<E: From<rusqlite::Error>>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        self.inner.execute_batch("BEGIN IMMEDIATE")?;
+        let done = work(self).and_then(|()| Ok(self.inner.execute_batch("COMMIT")?));
+        if done.is_err() && self.is_in_transaction() {
+            self.inner.execute_batch("ROLLBACK")?;
+        }
+        done
+    }
+
     /// Closes it, and says if that could not be done cleanly.
     pub(crate) fn close(self) -> Result<()> {
         self.inner.close().map_err(|(_, error)| error)

@@ -129,6 +129,22 @@ impl<S: Shape> Query<S> {
 }
 
 impl Query<Named> {
+    /// Shows every row to `visit` as it is read: for many, of which little is kept.
+    pub(crate) fn visit(
+        self,
+        executor: impl Executor,
+        mut visit: impl FnMut(&rusqlite::Row<'_>) -> super::Result<()>,
+    ) -> super::Result<()> {
+        executor.with(|connection| {
+            let mut statement = connection.prepare_cached(&self.sql)?;
+            let mut rows = statement.query(params_from_iter(self.values))?;
+            while let Some(row) = rows.next()? {
+                visit(row)?;
+            }
+            Ok(())
+        })
+    }
+
     /// Executes it; gives how many rows it changed.
     pub(crate) fn execute(self, executor: impl Executor) -> super::Result<usize> {
         executor.with(|connection| connection.prepare_cached(&self.sql)?.execute(params_from_iter(self.values)))

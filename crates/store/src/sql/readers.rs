@@ -2,9 +2,10 @@
 
 use super::connection::{Connection, Executor};
 use super::{Error, Result};
+use crate::StoreError;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Connections that are kept open while nobody reads. Reads are short; more at once open more for themselves.
 const KEPT: usize = 8;
@@ -31,6 +32,36 @@ impl Readers {
     pub(super) fn begin(&self) -> Reading<'_> {
         self.reading.fetch_add(1, Ordering::AcqRel);
         Reading(self)
+    }
+
+    /// Reads in this thread, and sees nothing of what is written meanwhile: for a few questions that belong together.
+    pub(crate) fn at_one_moment<T>(
+        &self,
+        read: impl FnOnce(&mut Connection) -> std::result::Result<T, StoreError>,
+    ) -> std::result::Result<T, StoreError> {
+        let mut connection = self.take()?;
+        connection.begin_to_read()?;
+        let answer = read(&mut connection);
+        // A connection that does not come to rest is dropped, and its transaction with it.
+        connection.end_reading()?;
+        self.put_back(connection);
+        answer
+    }
+
+    /// The same in a blocking thread: for many questions.
+    pub(crate) async fn read_at_length<T: Send + 'static>(
+        self: Arc<Self>,
+        read: impl FnOnce(&mut Connection) -> std::result::Result<T, StoreError> + Send + 'static,
+    ) -> std::result::Result<T, StoreError> {
+        // Until the answer is here: what has been read and not yet told is not at rest.
+        let _reading = self.begin();
+        let reader = Arc::clone(&self);
+        match tokio::task::spawn_blocking(move || reader.at_one_moment(read)).await {
+            Ok(answer) => answer,
+            Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
+            // The runtime is being shut down, and the reader with it.
+            Err(_) => std::future::pending().await,
+        }
     }
 
     /// Takes no more questions.
