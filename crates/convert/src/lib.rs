@@ -5,8 +5,12 @@
 //! Nothing is run and nothing is read but the text: what a value will be is known only when it is rendered, so
 //! that the result leans on the names that `template` gives to users of both systems.
 
+mod directory;
 pub mod erb;
 pub mod go;
+mod yaml;
+
+pub use directory::{DirectoryReport, FileReport, Language, directory, file};
 
 use serde::Serialize;
 

@@ -31,7 +31,7 @@ fn facts(params: &Value) -> Arc<Facts> {
 }
 
 fn render(go: &str, params: &Value) -> String {
-    let converted = convert::go::convert("t", go).unwrap_or_else(|refusal| panic!("{refusal}"));
+    let converted = convert::go::convert("t", go).unwrap_or_else(|refusals| panic!("{refusals:?}"));
     let set = TemplateSet::new([("part.tmpl", "<part of {{ Machine.ShortName }}>")]);
     let source = TemplateSource { name: "t", text: &converted.text };
     set.preview(source, &facts(params)).unwrap_or_else(|error| panic!("{error}\n{}", converted.text)).text

@@ -21,17 +21,35 @@ pub(super) struct Body<'a> {
 }
 
 impl<'a> Body<'a> {
-    pub(super) fn translate(nodes: &[Node], root: Dot, calls: &'a mut Calls) -> Result<Writer, Fault> {
+    /// What is faulty is put among the faults of `calls`, and the rest is gone through all the same.
+    pub(super) fn translate(nodes: &[Node], root: Dot, calls: &'a mut Calls) -> Writer {
         let usage = scope::usage(nodes);
         let mut scopes = Scopes::default();
         scopes.enter();
         let mut body = Body { calls, writer: Writer::default(), scopes, usage, dot: root.clone(), root };
-        body.nodes(nodes)?;
-        Ok(body.writer)
+        body.nodes(nodes);
+        body.writer
     }
 
-    fn nodes(&mut self, nodes: &[Node]) -> Result<(), Fault> {
-        nodes.iter().try_for_each(|node| self.node(node))
+    fn nodes(&mut self, nodes: &[Node]) {
+        for node in nodes {
+            let (place, dot) = (self.scopes.place(), self.dot.clone());
+            if let Err(fault) = self.node(node) {
+                self.calls.faults.push(fault);
+                self.scopes.return_to(place);
+                self.dot = dot;
+                self.declare_anyway(node);
+            }
+        }
+    }
+
+    /// A faulty declaration declares all the same, so that its uses are no faults of their own.
+    fn declare_anyway(&mut self, node: &Node) {
+        if let Node::Action { pipe, .. } = node
+            && !pipe.sets
+        {
+            pipe.variables.iter().for_each(|name| self.scopes.declare_alias(name, Dot::Ours("none".to_owned())));
+        }
     }
 
     fn node(&mut self, node: &Node) -> Result<(), Fault> {
@@ -133,7 +151,7 @@ impl<'a> Body<'a> {
             _ => return Err(Fault::new(branch.pipe.at, "a condition cannot set a variable of another place")),
         };
         self.writer.block(format!("if {}", value.text), open);
-        self.inside(&branch.body)?;
+        self.inside(&branch.body);
         let end = self.otherwise(branch.otherwise.as_ref(), end)?;
         self.writer.block("endif", end);
         self.scopes.leave();
@@ -149,7 +167,7 @@ impl<'a> Body<'a> {
                 self.scopes.enter();
                 let value = self.pipe(&next.pipe)?;
                 self.writer.block(format!("elif {}", value.text), open);
-                self.inside(&next.body)?;
+                self.inside(&next.body);
                 let end = self.otherwise(next.otherwise.as_ref(), end)?;
                 self.scopes.leave();
                 Ok(end)
@@ -166,24 +184,22 @@ impl<'a> Body<'a> {
             }
             body => {
                 self.writer.block("else", open);
-                self.inside(body)?;
+                self.inside(body);
                 Ok(end)
             }
         }
     }
 
-    fn inside(&mut self, nodes: &[Node]) -> Result<(), Fault> {
+    fn inside(&mut self, nodes: &[Node]) {
         self.scopes.enter();
-        self.nodes(nodes)?;
+        self.nodes(nodes);
         self.scopes.leave();
-        Ok(())
     }
 
-    fn inside_with_dot(&mut self, nodes: &[Node], dot: Dot) -> Result<(), Fault> {
+    fn inside_with_dot(&mut self, nodes: &[Node], dot: Dot) {
         let outer = std::mem::replace(&mut self.dot, dot);
-        self.inside(nodes)?;
+        self.inside(nodes);
         self.dot = outer;
-        Ok(())
     }
 
     /// `with`: a condition on a value that the dot then means.
@@ -209,7 +225,7 @@ impl<'a> Body<'a> {
             }
             (_, true) => return Err(Fault::new(pipe.at, "with cannot set a variable of another place")),
         };
-        self.inside_with_dot(&branch.body, dot)?;
+        self.inside_with_dot(&branch.body, dot);
         let end = self.otherwise(branch.otherwise.as_ref(), end)?;
         self.writer.block("endif", end);
         self.scopes.leave();
@@ -245,7 +261,7 @@ impl<'a> Body<'a> {
             self.define(variable, &value, if last { open.last() } else { Trim::NONE });
         }
         let dot = Dot::Ours(self.reading(&element));
-        self.inside_with_dot(&branch.body, dot)?;
+        self.inside_with_dot(&branch.body, dot);
         self.scopes.leave_frame();
         if branch.otherwise.is_some() {
             let whole = Dot::Ours(value.above(Binding::Sign));

@@ -66,6 +66,8 @@ pub(super) struct Calls {
     /// The macro for a definition and whether it takes its dot as an argument.
     macros: BTreeMap<(String, bool), String>,
     waiting: Vec<(String, bool)>,
+    /// What could not be translated.
+    pub(super) faults: Vec<Fault>,
 }
 
 impl Calls {
@@ -98,28 +100,34 @@ impl Calls {
 }
 
 /// Translates a file and the definitions that it calls.
-pub(super) fn translate(file: &File) -> Result<Writer, Fault> {
+///
+/// # Errors
+/// Everything that cannot be translated.
+pub(super) fn translate(file: &File) -> Result<Writer, Vec<Fault>> {
     let taken = WORDS.into_iter().chain(members::names()).map(str::to_owned).collect();
     let names = file.definitions.iter().map(|definition| definition.name.clone()).collect();
     let mut calls = Calls { taken, names, ..Calls::default() };
-    let mut main = Body::translate(&file.body, Dot::Root, &mut calls)?;
+    let mut main = Body::translate(&file.body, Dot::Root, &mut calls);
     let mut macros = Writer::default();
     while let Some((name, with_dot)) = calls.waiting.pop() {
         if let Some(definition) = file.definitions.iter().find(|definition| definition.name == name) {
-            macros.append(macro_of(definition, with_dot, &mut calls)?);
+            macros.append(macro_of(definition, with_dot, &mut calls));
         }
+    }
+    if !calls.faults.is_empty() {
+        return Err(calls.faults);
     }
     main.prepend(macros);
     Ok(main)
 }
 
-fn macro_of(definition: &Definition, with_dot: bool, calls: &mut Calls) -> Result<Writer, Fault> {
+fn macro_of(definition: &Definition, with_dot: bool, calls: &mut Calls) -> Writer {
     let name = calls.macros.get(&(definition.name.clone(), with_dot)).cloned().unwrap_or_default();
     let (dot, parameter) = if with_dot { (Dot::Ours("dot".to_owned()), "dot") } else { (Dot::Root, "") };
-    let body = Body::translate(&definition.body, dot, calls)?;
+    let body = Body::translate(&definition.body, dot, calls);
     let mut written = Writer::default();
     written.block(format!("macro {name}({parameter})"), Trim::NONE);
     written.append(body);
     written.block("endmacro", Trim::NONE);
-    Ok(written)
+    written
 }

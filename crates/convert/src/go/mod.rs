@@ -8,32 +8,43 @@ mod body;
 mod expression;
 mod fault;
 mod functions;
+mod kind;
 mod lexer;
 mod library;
 mod literal;
 mod members;
+pub mod objects;
 mod parser;
 mod pipeline;
 mod scope;
 mod value;
+mod warnings;
 mod writer;
 
 use crate::{Converted, Refusal};
 
-/// Translates the template `name`.
+/// Translates a template. `name` is what it is called where it is from, such as its file's name.
 ///
 /// # Errors
-/// When it holds something that cannot be translated, with its place.
-pub fn convert(name: &str, text: &str) -> Result<Converted, Refusal> {
-    let translated = parser::file(text).and_then(|file| library::translate(&file));
-    let writer = translated.map_err(|fault| fault.within(text))?;
+/// Every place that cannot be translated, with the reason.
+pub fn convert(name: &str, text: &str) -> Result<Converted, Vec<Refusal>> {
+    let source = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let refused = |faults: Vec<fault::Fault>| {
+        let mut refusals: Vec<Refusal> = faults.into_iter().map(|fault| fault.within(source)).collect();
+        refusals.sort_by_key(|refusal| (refusal.line, refusal.column));
+        refusals.dedup();
+        refusals
+    };
+    let file = parser::file(source).map_err(|fault| refused(vec![fault]))?;
+    let writer = library::translate(&file).map_err(refused)?;
+    let kind = kind::of(name, source);
     Ok(Converted {
         name: name.to_owned(),
-        kind: None,
-        snippet: false,
+        kind: Some(kind.to_owned()),
+        snippet: kind == "snippet",
         families: Vec::new(),
         description: None,
         text: writer.finish(),
-        warnings: Vec::new(),
+        warnings: warnings::of(&file, source),
     })
 }

@@ -55,6 +55,16 @@ impl Scopes {
         self.frames.pop();
     }
 
+    /// The place, for coming back to it from wherever a fault was found.
+    pub(super) fn place(&self) -> (usize, usize) {
+        (self.scopes.len(), self.frames.len())
+    }
+
+    pub(super) fn return_to(&mut self, (scopes, frames): (usize, usize)) {
+        self.scopes.truncate(scopes);
+        self.frames.truncate(frames);
+    }
+
     fn frame(&self) -> usize {
         self.frames.last().copied().unwrap_or(0)
     }
