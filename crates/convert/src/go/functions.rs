@@ -12,7 +12,6 @@ pub(crate) const GO: &[&str] =
 /// Sprig's functions that are methods of `sprig`.
 pub(crate) const SPRIG: &[&str] = &[
     "abbrev",
-    "abbrevboth",
     "add",
     "add1",
     "add1f",
@@ -47,8 +46,6 @@ pub(crate) const SPRIG: &[&str] = &[
     "dir",
     "div",
     "divf",
-    "duration",
-    "durationRound",
     "empty",
     "ext",
     "fail",
@@ -61,7 +58,6 @@ pub(crate) const SPRIG: &[&str] = &[
     "hasKey",
     "hasPrefix",
     "hasSuffix",
-    "hello",
     "indent",
     "initial",
     "initials",
@@ -143,7 +139,6 @@ pub(crate) const SPRIG: &[&str] = &[
     "semverCompare",
     "seq",
     "set",
-    "sha1sum",
     "sha256sum",
     "slice",
     "snakecase",
@@ -220,6 +215,13 @@ const LISTS: &[&str] = &[
 
 /// Functions that cannot be had, and why.
 const REFUSED: &[(&str, &str, &str)] = &[
+    ("sha1sum", "SHA-1 is no digest to rely on", "use sha256sum"),
+    ("sha512sum", "there is no such digest", "use sha256sum"),
+    ("toDate", "dates are not read", "give date a time of RFC 3339 or seconds since 1970"),
+    ("dateModify", "there is no arithmetic on dates", "compute it where the text is used"),
+    ("date_modify", "there is no arithmetic on dates", "compute it where the text is used"),
+    ("duration", "there is no arithmetic on dates", "compute it where the text is used"),
+    ("durationRound", "there is no arithmetic on dates", "compute it where the text is used"),
     ("env", "a template cannot read the server's environment", "put the value into a parameter"),
     ("expandenv", "a template cannot read the server's environment", "put the value into a parameter"),
     ("getHostByName", "a template cannot ask the network", "put the address into a parameter"),
@@ -257,6 +259,7 @@ pub(super) fn call(name: &str, arguments: &[Value], at: Offset) -> Result<Value,
         return Ok(Value::call(&format!("go.{name}"), arguments));
     }
     // Sprig's slice takes the same arguments as Go's own and lists only, and hides it.
+    let name = if name == "trimall" { "trimAll" } else { name };
     if SPRIG.contains(&name) {
         let call = Value::call(&format!("sprig.{name}"), arguments);
         return Ok(Value { list: LISTS.contains(&name), ..call });
@@ -302,5 +305,25 @@ fn operator(name: &str, arguments: &[Value], at: Offset) -> Result<Option<Value>
         "gt" => compared(">"),
         "ge" => compared(">="),
         _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use template::{TemplateSet, TemplateSource};
+
+    #[test]
+    fn every_function_that_is_written_is_there_when_it_is_rendered() {
+        let facts = std::sync::Arc::default();
+        let names = SPRIG.iter().map(|name| format!("sprig.{name}")).chain(GO.iter().map(|name| format!("go.{name}")));
+        let mut absent = Vec::new();
+        for name in names {
+            let text = format!("{{{{ {name}() }}}}");
+            let rendered = TemplateSet::default().preview(TemplateSource { name: "t", text: &text }, &facts);
+            let missing = rendered.err().map(|error| error.to_string()).filter(|error| error.contains("has no"));
+            absent.extend(missing.map(|_| name));
+        }
+        assert_eq!(absent, Vec::<String>::new());
     }
 }

@@ -56,7 +56,10 @@ pub(super) fn number(text: &str) -> Option<String> {
     integer(digits).map(|value| format!("{sign}{value}")).or_else(|| {
         let value = digits.parse::<f64>().ok().filter(|value| value.is_finite())?;
         // Rust reads "inf" and "nan" too; Go's numbers start with a digit or a point.
-        digits.starts_with(|first: char| first.is_ascii_digit() || first == '.').then(|| format!("{sign}{value:?}"))
+        let is_number = digits.starts_with(|first: char| first.is_ascii_digit() || first == '.');
+        // Go writes a whole float like an integer, and so it is one here.
+        let whole = value.fract() == 0.0 && value < 1e15;
+        is_number.then(|| if whole { format!("{sign}{value:.0}") } else { format!("{sign}{value:?}") })
     })
 }
 
@@ -106,7 +109,7 @@ mod tests {
             assert_eq!(number(go).as_deref(), Some(ours), "{go}");
         }
         assert_eq!(number("1.50").as_deref(), Some("1.5"));
-        assert_eq!(number("1e3").as_deref(), Some("1000.0"));
+        assert_eq!(number("1e3").as_deref(), Some("1000"));
         assert_eq!(number("3i"), None);
         assert_eq!(number("inf"), None);
     }

@@ -23,6 +23,9 @@ mod writer;
 
 use crate::{Converted, Refusal};
 
+/// The longest template that would be rendered.
+const LONGEST: usize = 1 << 20;
+
 /// Translates a template. `name` is what it is called where it is from, such as its file's name.
 ///
 /// # Errors
@@ -35,6 +38,9 @@ pub fn convert(name: &str, text: &str) -> Result<Converted, Vec<Refusal>> {
         refusals.dedup();
         refusals
     };
+    if source.len() > LONGEST {
+        return Err(refused(vec![fault::Fault::new(0, format!("the template is longer than {LONGEST} bytes"))]));
+    }
     let file = parser::file(source).map_err(|fault| refused(vec![fault]))?;
     let writer = library::translate(&file).map_err(refused)?;
     let kind = kind::of(name, source);

@@ -6,10 +6,15 @@ use super::lexer::{Kind, Token};
 
 /// The tokens of one action, from the front.
 pub(super) struct Tokens {
-    rest: std::iter::Peekable<std::vec::IntoIter<Token>>,
+    rest: std::vec::IntoIter<Token>,
     /// Where the action ends.
     end: Offset,
+    /// How many parentheses the place is in.
+    depth: usize,
 }
+
+/// More than a person writes, and less than the stack holds.
+const DEEPEST: usize = 100;
 
 /// Words that are no functions.
 const KEYWORDS: [&str; 12] =
@@ -17,7 +22,7 @@ const KEYWORDS: [&str; 12] =
 
 impl Tokens {
     pub(super) fn new(tokens: Vec<Token>, end: Offset) -> Tokens {
-        Tokens { rest: tokens.into_iter().peekable(), end }
+        Tokens { rest: tokens.into_iter(), end, depth: 0 }
     }
 
     pub(super) fn behind_keyword(mut self) -> Tokens {
@@ -26,11 +31,11 @@ impl Tokens {
     }
 
     pub(super) fn is_empty(&mut self) -> bool {
-        self.rest.peek().is_none()
+        self.rest.as_slice().is_empty()
     }
 
     pub(super) fn nothing_more(&mut self) -> Result<(), Fault> {
-        match self.rest.peek() {
+        match self.rest.as_slice().first() {
             None => Ok(()),
             Some(token) => Err(Fault::new(token.at, "the action should end here")),
         }
@@ -38,10 +43,10 @@ impl Tokens {
 
     /// The next token, if it is a word.
     pub(super) fn word(&mut self) -> Option<String> {
-        match self.rest.next_if(|token| matches!(token.kind, Kind::Word(_)))?.kind {
-            Kind::Word(word) => Some(word),
-            _ => None,
-        }
+        let Some(Token { kind: Kind::Word(word), .. }) = self.rest.as_slice().first() else { return None };
+        let word = word.clone();
+        self.rest.next();
+        Some(word)
     }
 
     /// The next token, which must be quoted text.
@@ -64,14 +69,15 @@ impl Tokens {
     }
 
     fn here(&mut self) -> Offset {
-        self.rest.peek().map_or(self.end, |token| token.at)
+        self.rest.as_slice().first().map_or(self.end, |token| token.at)
     }
 
     fn pipe(&mut self) -> Result<Pipe, Fault> {
         let at = self.here();
         let (variables, sets) = self.variables()?;
         let mut commands = vec![self.command()?];
-        while self.rest.next_if(|token| token.kind == Kind::Pipe).is_some() {
+        while self.rest.as_slice().first().is_some_and(|token| token.kind == Kind::Pipe) {
+            self.rest.next();
             commands.push(self.command()?);
         }
         Ok(Pipe { at, variables, sets, commands })
@@ -80,7 +86,7 @@ impl Tokens {
     /// `$a :=`, `$a =` or `$a, $b :=`, if the pipeline starts so.
     fn variables(&mut self) -> Result<(Vec<String>, bool), Fault> {
         // Two tokens of look-ahead are needed: `$a` alone is a value.
-        let ahead: Vec<Token> = self.rest.clone().take(4).collect();
+        let ahead: Vec<Token> = self.rest.as_slice().iter().take(4).cloned().collect();
         let kinds: Vec<&Kind> = ahead.iter().map(|token| &token.kind).collect();
         let (names, assign) = match kinds.as_slice() {
             [Kind::Variable(first), assign @ (Kind::Declare | Kind::Assign), ..] => (vec![first.clone()], *assign),
@@ -102,7 +108,7 @@ impl Tokens {
     fn command(&mut self) -> Result<Command, Fault> {
         let at = self.here();
         let mut operands: Vec<Operand> = Vec::new();
-        while let Some(token) = self.rest.peek() {
+        while let Some(token) = self.rest.as_slice().first() {
             if matches!(token.kind, Kind::Pipe | Kind::Close) {
                 break;
             }
@@ -144,10 +150,9 @@ impl Tokens {
                 return Err(Fault::new(at, "a value is missing here"));
             }
         };
-        while let Some(field) = self.rest.next_if(|token| matches!(token.kind, Kind::Field(_)) && !token.spaced) {
-            if let Kind::Field(name) = field.kind {
-                fields.push(name);
-            }
+        while let Some(Token { kind: Kind::Field(name), spaced: false, .. }) = self.rest.as_slice().first() {
+            fields.push(name.clone());
+            self.rest.next();
         }
         let bare = matches!(term, Term::Text(_) | Term::Number(_) | Term::Bool(_) | Term::Nil);
         if bare && !fields.is_empty() {
@@ -157,7 +162,12 @@ impl Tokens {
     }
 
     fn group(&mut self, at: Offset) -> Result<Pipe, Fault> {
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(Fault::new(at, format!("more than {DEEPEST} parentheses are inside each other")));
+        }
         let pipe = self.pipe()?;
+        self.depth -= 1;
         if !pipe.variables.is_empty() {
             return Err(Fault::new(at, "a variable cannot be declared in parentheses"));
         }

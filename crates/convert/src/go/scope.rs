@@ -6,7 +6,7 @@
 
 use super::ast::{Branch, Node, Operand, Pipe, Term};
 use super::library::Dot;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// What a body does with one of its declarations; they are counted in their order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -19,9 +19,9 @@ pub(super) struct Usage {
 /// A variable that can be seen.
 #[derive(Debug, Clone)]
 pub(super) struct Variable {
-    name: String,
     pub(super) ours: String,
     pub(super) index: usize,
+    scope: usize,
     frame: usize,
     /// It stands for this, and nothing is stored.
     pub(super) alias: Option<Dot>,
@@ -30,8 +30,13 @@ pub(super) struct Variable {
 /// The variables that can be seen at one place of a body.
 #[derive(Debug, Default)]
 pub(super) struct Scopes {
-    scopes: Vec<Vec<Variable>>,
+    /// The names that each scope declares, outermost first.
+    scopes: Vec<Vec<String>>,
     frames: Vec<usize>,
+    /// What each name means, innermost last.
+    visible: HashMap<String, Vec<Variable>>,
+    /// How many visible variables have a name of ours.
+    ours: HashMap<String, usize>,
     frames_so_far: usize,
     declared_so_far: usize,
 }
@@ -42,7 +47,13 @@ impl Scopes {
     }
 
     pub(super) fn leave(&mut self) {
-        self.scopes.pop();
+        for name in self.scopes.pop().unwrap_or_default() {
+            if let Some(variable) = self.visible.get_mut(&name).and_then(Vec::pop)
+                && let Some(count) = self.ours.get_mut(&variable.ours)
+            {
+                *count -= 1;
+            }
+        }
     }
 
     /// Enters a loop, whose variables do not outlive a turn.
@@ -61,7 +72,9 @@ impl Scopes {
     }
 
     pub(super) fn return_to(&mut self, (scopes, frames): (usize, usize)) {
-        self.scopes.truncate(scopes);
+        while self.scopes.len() > scopes {
+            self.leave();
+        }
         self.frames.truncate(frames);
     }
 
@@ -81,33 +94,30 @@ impl Scopes {
     }
 
     fn name_for(&self, name: &str, taken: &HashSet<String>) -> String {
-        let base = if name.is_ascii() { name.to_owned() } else { "variable".to_owned() };
-        let redeclared = self.scopes.last().and_then(|scope| scope.iter().rev().find(|known| known.name == name));
-        match redeclared.filter(|known| known.frame == self.frame() && known.alias.is_none()) {
-            Some(known) => known.ours.clone(),
-            None => self.free(&base, taken),
+        let redeclared = self.find(name).filter(|known| known.scope == self.scopes.len());
+        if let Some(known) = redeclared.filter(|known| known.frame == self.frame() && known.alias.is_none()) {
+            return known.ours.clone();
         }
-    }
-
-    fn push(&mut self, name: &str, ours: String, alias: Option<Dot>) -> Variable {
-        let (index, frame) = (self.declared_so_far, self.frame());
-        let variable = Variable { name: name.to_owned(), ours, index, frame, alias };
-        self.declared_so_far += 1;
-        if let Some(scope) = self.scopes.last_mut() {
-            scope.push(variable.clone());
-        }
-        variable
-    }
-
-    fn free(&self, base: &str, taken: &HashSet<String>) -> String {
-        let visible = |ours: &str| self.scopes.iter().flatten().any(|known| known.ours == ours);
-        let is_free = |ours: &String| !visible(ours) && !taken.contains(ours);
+        let base = if name.is_ascii() { name } else { "variable" };
+        let is_free = |ours: &String| self.ours.get(ours).is_none_or(|count| *count == 0) && !taken.contains(ours);
         let numbered = (2_usize..).map(|number| format!("{base}_{number}"));
         std::iter::once(base.to_owned()).chain(numbered).find(is_free).unwrap_or_default()
     }
 
+    fn push(&mut self, name: &str, ours: String, alias: Option<Dot>) -> Variable {
+        *self.ours.entry(ours.clone()).or_default() += 1;
+        let (index, scope, frame) = (self.declared_so_far, self.scopes.len(), self.frame());
+        let variable = Variable { ours, index, scope, frame, alias };
+        self.declared_so_far += 1;
+        if let Some(declared) = self.scopes.last_mut() {
+            declared.push(name.to_owned());
+        }
+        self.visible.entry(name.to_owned()).or_default().push(variable.clone());
+        variable
+    }
+
     pub(super) fn find(&self, name: &str) -> Option<&Variable> {
-        self.scopes.iter().rev().find_map(|scope| scope.iter().rev().find(|known| known.name == name))
+        self.visible.get(name)?.last()
     }
 }
 

@@ -9,6 +9,7 @@ pub(super) fn call(name: &str, arguments: Arguments<'_>) -> Answer {
     Some(match name {
         "add" => folded(arguments, i64::checked_add),
         "add1" => arguments.exactly(1).and_then(|it| it.int(0)).map(|number| Value::from(number.wrapping_add(1))),
+        "add1f" => arguments.exactly(1).and_then(|it| it.value(0)).map(|value| number(float(value) + 1.0)),
         "addf" => floats(arguments, |a, b| a + b),
         "atoi" => arguments.exactly(1).and_then(|it| it.int(0)).map(Value::from),
         "biggest" | "max" => folded(arguments, |a, b| Some(a.max(b))),
