@@ -8,6 +8,7 @@ mod boot;
 mod client;
 mod declared;
 mod grub;
+pub mod medium;
 mod params;
 mod script;
 mod session;
