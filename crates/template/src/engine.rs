@@ -1,8 +1,8 @@
 //! The template machine as we set it up: nothing undefined, nothing unbounded, no files.
 
 use crate::hint::Known;
-use crate::limits::{FUEL, RECURSION_LIMIT};
-use crate::{escape, foreman, rebar, snippet};
+use crate::limits::{FUEL, MAX_OUTPUT_BYTES, RECURSION_LIMIT};
+use crate::{escape, foreman, growth, rebar, snippet};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value};
@@ -20,6 +20,7 @@ pub(crate) fn plain() -> &'static Environment<'static> {
         environment.set_formatter(write);
         // Without it errors do not say which value is missing.
         environment.set_debug(true);
+        growth::add_to(&mut environment);
         escape::add_filters(&mut environment);
         environment
     });
@@ -54,7 +55,12 @@ fn method(state: &mut State<'_, '_>, value: &Value, method: &str, arguments: &[V
 
 /// Writes a value as shells, installers and both other template systems do: `true`, not `True`, and nothing for
 /// nothing.
-fn write(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+fn write(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    let written_before = state.get_or_insert_extension(Written(0));
+    written_before.0 += value.as_str().map_or(0, str::len);
+    if written_before.0 > 4 * MAX_OUTPUT_BYTES {
+        return Err(Error::new(ErrorKind::WriteFailure, "the result is too long"));
+    }
     let written = match value.kind() {
         ValueKind::None => Ok(()),
         ValueKind::Bool => out.write_str(if value.is_true() { "true" } else { "false" }),
@@ -66,8 +72,11 @@ fn write(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Result<(
     written.map_err(|error| Error::new(ErrorKind::WriteFailure, "the result is too long").with_source(error))
 }
 
+/// The bytes of texts that a template has written, those that it keeps in a variable too.
+struct Written(usize);
+
 /// A line that holds only a block tag leaves no line in the result.
-fn syntax() -> SyntaxConfig {
+pub(crate) fn syntax() -> SyntaxConfig {
     let mut syntax = SyntaxConfig::builder();
     syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
     syntax.build().expect("the delimiters are minijinja's own")

@@ -1,5 +1,6 @@
 //! What a person gets when a template does not render.
 
+use crate::guard;
 use crate::hint::Known;
 use crate::limits::{MAX_DURATION, MAX_OUTPUT_BYTES, MAX_TEMPLATE_BYTES};
 use minijinja::ErrorKind;
@@ -159,8 +160,8 @@ fn wrong(template: &str, errors: &[&minijinja::Error], innermost: &minijinja::Er
         (kind, detail) => (format!("{kind}: {detail}"), None),
     };
     let expression = located
-        .and_then(|error| error.template_source()?.get(error.range()?))
-        .filter(|text| path.is_none() && hint.is_none() && !detail.contains(*text))
+        .and_then(|error| Some(guard::unguarded(error.template_source()?.get(error.range()?)?)))
+        .filter(|text| path.is_none() && hint.is_none() && !detail.contains(text.as_str()))
         .map(|text| text.chars().take(80).collect());
     Wrong { chain: chain(errors, &name, line), template: name, line, detail, expression, path, hint }
 }

@@ -11,6 +11,8 @@ mod error;
 mod escape;
 pub mod facts;
 mod foreman;
+mod growth;
+mod guard;
 mod hint;
 mod limits;
 pub mod lint;
@@ -51,8 +53,9 @@ pub struct TemplateSource<'a> {
 pub fn render(template: TemplateSource<'_>, context: &serde_json::Value) -> Result<String, RenderError> {
     check_length(template.name, template.text.len())?;
     let environment: &Environment<'_> = engine::plain();
+    let text = guard::guarded(template.text, &engine::syntax());
     let parsed = environment
-        .template_from_named_str(template.name, template.text)
+        .template_from_named_str(template.name, &text)
         .map_err(|error| RenderError::new(template.name, &error, engine::known(None)))?;
     let context = Value::from(Serde(context));
     let mut output = Bounded::new();

@@ -2,8 +2,9 @@
 
 use crate::limits::MAX_PARAM_DEPTH;
 use crate::scope::{Render, Scope};
+use crate::{engine, guard};
 use minijinja::value::{Enumerator, Object, Serde};
-use minijinja::{Error, ErrorKind, Value};
+use minijinja::{Environment, Error, ErrorKind, Value};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
@@ -102,7 +103,9 @@ impl Render {
         if !text.contains("{{") && !text.contains("{%") && !text.contains("{#") {
             return Ok(text.to_owned());
         }
-        let template = self.library().environment().template_from_named_str(name, text)?;
+        let text = guard::guarded(text, &engine::syntax());
+        let environment: &Environment<'_> = self.library().environment();
+        let template = environment.template_from_named_str(name, &text)?;
         self.render_nested(&template, Scope::new(self.clone(), name, BTreeMap::new()))
     }
 }

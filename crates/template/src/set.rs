@@ -5,6 +5,7 @@ use crate::bounded::Bounded;
 use crate::engine;
 use crate::error::RenderError;
 use crate::facts::Facts;
+use crate::guard;
 use crate::hint::{self, Known};
 use crate::limits::MAX_TEMPLATE_BYTES;
 use crate::scope::{Render, Scope, Used};
@@ -81,7 +82,7 @@ impl TemplateSet {
         let mut names = Names::default();
         let mut broken = BTreeMap::new();
         for (name, text) in templates {
-            add(&mut environment, &mut names, &mut broken, name.into(), text.into());
+            add(&mut environment, &mut names, &mut broken, name.into(), &text.into());
         }
         Self::build(environment, names, broken)
     }
@@ -94,7 +95,7 @@ impl TemplateSet {
         let mut broken = self.library.broken.clone();
         broken.remove(name);
         environment.remove_template(name);
-        add(&mut environment, &mut names, &mut broken, name.to_owned(), text.to_owned());
+        add(&mut environment, &mut names, &mut broken, name.to_owned(), text);
         Self::build(environment, names, broken)
     }
 
@@ -146,7 +147,8 @@ impl TemplateSet {
     pub fn preview(&self, source: TemplateSource<'_>, facts: &Arc<Facts>) -> Result<Rendered, RenderError> {
         check_length(source.name, source.text.len())?;
         let environment: &Environment<'_> = &self.library.environment;
-        let template = environment.template_from_named_str(source.name, source.text);
+        let text = guard::guarded(source.text, &engine::syntax());
+        let template = environment.template_from_named_str(source.name, &text);
         let template = template.map_err(|error| self.error(source.name, &error, None))?;
         self.render_template(&template, facts)
     }
@@ -202,10 +204,11 @@ fn add(
     names: &mut Names,
     broken: &mut BTreeMap<String, RenderError>,
     name: String,
-    text: String,
+    text: &str,
 ) {
     names.insert(&name);
     let added = check_length(&name, text.len()).and_then(|()| {
+        let text = guard::guarded(text, &engine::syntax()).into_owned();
         let added = environment.add_template_owned(name.clone(), text);
         added.map_err(|error| RenderError::new(&name, &error, engine::known(None)))
     });

@@ -124,3 +124,32 @@ fn snippets_share_the_steps_and_the_size_of_the_render() {
     let says = message(&[("t", "{% for a in range(9) %}{{ snippet('long') }}{% endfor %}"), ("long", long)]);
     assert_eq!(says, "template \"t\" renders to more than 4194304 bytes");
 }
+
+#[test]
+fn a_text_cannot_be_doubled_without_an_end() {
+    let too_long = "template \"t\" renders to more than 4194304 bytes";
+    let loops = "{% for i in range(60) %}";
+    for doubling in ["ns.s ~ ns.s", "ns.s + ns.s", "ns.s * 2", "ns.s | replace('x', ns.s)", "[ns.s, ns.s] | join"] {
+        let start = "{% set ns = namespace(s='x' * 9) %}";
+        let text = format!("{start}{loops}{{% set ns.s = {doubling} %}}{{% endfor %}}");
+        assert_eq!(message(&[("t", &text)]), too_long, "{doubling}");
+    }
+    let straight = format!("{{% set a = 'xxxxxxxx' %}}{}", "{% set a = a ~ a %}".repeat(60));
+    assert_eq!(message(&[("t", &straight)]), too_long);
+    let kept = format!("{{% set a = 'xxxxxxxx' %}}{}", "{% set a %}{{ a }}{{ a }}{% endset %}".repeat(60));
+    assert_eq!(message(&[("t", &kept)]), too_long);
+    let lists = format!("{{% set a = [1] %}}{}", "{% set a = a + a %}".repeat(60));
+    assert_eq!(message(&[("t", &lists)]), too_long);
+}
+
+#[test]
+fn no_filter_makes_a_line_beyond_all_measure() {
+    for (text, says) in [
+        ("{{ 'a' | indent(999999999, true) }}", "999999999 is more than 10000"),
+        ("{{ 'a' | indent(width=999999999) }}", "999999999 is more than 10000"),
+        ("{{ '%999999999d' | format(1) }}", "too wide"),
+        ("{{ [1] | batch(999999999, 0) | list }}", "999999999 is more than 10000"),
+    ] {
+        assert!(message(&[("t", text)]).contains(says), "{text}: {}", message(&[("t", text)]));
+    }
+}
