@@ -96,6 +96,47 @@ pub(super) enum Param {
     Group(Vec<Param>),
 }
 
+/// Methods that change their receiver.
+pub(super) const CHANGES: [&str; 37] = [
+    "<<",
+    "push",
+    "append",
+    "concat",
+    "unshift",
+    "prepend",
+    "insert",
+    "delete",
+    "delete_at",
+    "delete_if",
+    "merge!",
+    "update",
+    "store",
+    "gsub!",
+    "sub!",
+    "uniq!",
+    "compact!",
+    "sort!",
+    "sort_by!",
+    "map!",
+    "collect!",
+    "select!",
+    "reject!",
+    "flatten!",
+    "reverse!",
+    "strip!",
+    "lstrip!",
+    "rstrip!",
+    "chomp!",
+    "upcase!",
+    "downcase!",
+    "capitalize!",
+    "pop",
+    "shift",
+    "clear",
+    "replace",
+    "squeeze!",
+];
+
 /// What is known of a local variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Variable {
@@ -221,5 +262,14 @@ impl Variables {
                 variable.declared_on.clone_from(&parent);
             }
         }
+    }
+}
+
+/// The variable that a method which changes its receiver would change.
+pub(super) fn changed_root(node: &Node) -> Option<VarId> {
+    match &node.kind {
+        Kind::Local(id) => Some(*id),
+        Kind::Index(base, _) => changed_root(base),
+        _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! Reads words into a tree: values.
 
-use super::ast::{Body, Call, Kind, Node, Part};
+use super::ast::{Body, CHANGES, Call, Kind, Node, Part, changed_root};
 use super::parser::{ParseError, Parsed, Parser, describe, refuse_rescue};
 use super::token::{Piece, Tok};
 
@@ -165,6 +165,10 @@ impl Parser<'_> {
             self.next += 1;
             self.skip_newlines();
             let right = match op {
+                "<<" => {
+                    self.note_change(&left);
+                    self.operand(level + 1)?
+                }
                 "&&" | "||" => self.branched(|parser| parser.operand(level + 1))?,
                 "**" => self.binary(level)?,
                 _ => self.operand(level + 1)?,
@@ -282,7 +286,18 @@ impl Parser<'_> {
         if self.is_op("{") || (self.is_keyword("do") && !self.no_do) {
             call.block = Some(self.block()?);
         }
+        if let Some(receiver) = call.receiver.as_ref().filter(|_| CHANGES.contains(&call.name.as_str())) {
+            self.note_change(receiver);
+        }
         Ok(Node { kind: Kind::Call(Box::new(call)), at })
+    }
+
+    /// A method that changes a variable is an assignment to it.
+    fn note_change(&mut self, receiver: &Node) {
+        if let Some(id) = changed_root(receiver) {
+            let name = self.variables.all[id].name.clone();
+            self.variables.assign(&name);
+        }
     }
 
     /// Whether arguments without brackets follow a name.

@@ -1,49 +1,8 @@
 //! Assignments, and the methods that change what they are called on.
 
 use super::{Binds, Ex, Problem, Translated, Translator, Ty};
-use crate::erb::ast::{Body, Call, Kind, Node, Part};
+use crate::erb::ast::{Body, CHANGES, Call, Kind, Node, Part};
 use crate::erb::walk::walk;
-
-/// Methods that change their receiver.
-pub(super) const CHANGES: [&str; 37] = [
-    "<<",
-    "push",
-    "append",
-    "concat",
-    "unshift",
-    "prepend",
-    "insert",
-    "delete",
-    "delete_at",
-    "delete_if",
-    "merge!",
-    "update",
-    "store",
-    "gsub!",
-    "sub!",
-    "uniq!",
-    "compact!",
-    "sort!",
-    "sort_by!",
-    "map!",
-    "collect!",
-    "select!",
-    "reject!",
-    "flatten!",
-    "reverse!",
-    "strip!",
-    "lstrip!",
-    "rstrip!",
-    "chomp!",
-    "upcase!",
-    "downcase!",
-    "capitalize!",
-    "pop",
-    "shift",
-    "clear",
-    "replace",
-    "squeeze!",
-];
 
 impl Translator<'_> {
     pub(super) fn assign(&mut self, target: &Node, value: &Node) -> Translated<()> {
@@ -150,11 +109,56 @@ impl Translator<'_> {
             }
             _ => {
                 let call = Call { name: name.to_owned(), ..call.clone() };
-                self.value(&Node { kind: Kind::Call(Box::new(call)), at: node.at })?
+                match call.block.is_some() || call.block_pass.is_some() {
+                    true => self.block_call(&call, node)?,
+                    false => self.method(receiver, &call, node.at)?,
+                }
             }
         };
         self.set(receiver, &changed)?;
         Ok(true)
+    }
+
+    /// `a << b << c`.
+    pub(super) fn append(&mut self, list: &Node, value: &Node, at: usize) -> Translated<()> {
+        if let Kind::Binary("<<", inner, first) = &list.kind {
+            self.append(inner, first, at)?;
+            return self.append(inner, value, at);
+        }
+        if !matches!(list.kind, Kind::Local(_) | Kind::Ivar(_) | Kind::Index(..)) {
+            return Err(Problem::new(at, "only a variable can be appended to"));
+        }
+        let appended = self.shovel(list, std::slice::from_ref(value))?;
+        self.set(list, &appended)
+    }
+
+    /// The value of a method that changes its receiver: a list that grew is given itself, one that shrank what
+    /// it lost.
+    pub(super) fn changed_value(&mut self, call: &Call, node: &Node) -> Translated<Option<Ex>> {
+        let Some(receiver) = &call.receiver else { return Ok(None) };
+        let variable = matches!(receiver.kind, Kind::Local(_) | Kind::Ivar(_));
+        let lost = match call.name.as_str() {
+            "pop" => Some("last"),
+            "shift" => Some("first"),
+            "push" | "append" | "unshift" | "prepend" | "<<" => None,
+            name if name.ends_with('!') && CHANGES.contains(&name) => None,
+            _ => return Ok(None),
+        };
+        if !variable {
+            return Ok(None);
+        }
+        let lost = match lost {
+            Some(end) => {
+                let list = self.value(receiver)?;
+                Some(self.hold(Ex::tight(format!("{}.{end}()", list.receiver()), Ty::Any), "taken"))
+            }
+            None => None,
+        };
+        self.change(call, node)?;
+        match lost {
+            Some(lost) => Ok(Some(lost)),
+            None => self.value(receiver).map(Some),
+        }
     }
 
     fn cleared(&mut self, receiver: &Node) -> Translated<Ex> {

@@ -9,6 +9,9 @@ impl Translator<'_> {
         if call.safe {
             return self.safe_call(call, node);
         }
+        if let Some(changed) = self.changed_value(call, node)? {
+            return Ok(changed);
+        }
         if call.block.is_some() || call.block_pass.is_some() {
             return self.block_call(call, node);
         }

@@ -1,7 +1,7 @@
 //! Which of our names stands for which of theirs.
 
 use super::RESERVED;
-use crate::erb::ast::{Body, Kind, Node, VarId, Variable};
+use crate::erb::ast::{Body, CHANGES, Kind, Node, VarId, Variable};
 use crate::erb::walk::walk;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -169,7 +169,8 @@ impl Seen {
     fn note_assigned(&mut self, node: &Node) {
         let target = match &node.kind {
             Kind::Assign(target, _) | Kind::Update(target, _, _) => target,
-            Kind::Call(call) if super::assign::CHANGES.contains(&call.name.as_str()) => match &call.receiver {
+            Kind::Binary("<<", target, _) => target,
+            Kind::Call(call) if CHANGES.contains(&call.name.as_str()) => match &call.receiver {
                 Some(receiver) => receiver,
                 None => return,
             },

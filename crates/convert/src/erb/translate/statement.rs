@@ -48,6 +48,7 @@ impl Translator<'_> {
             Kind::Assign(target, value) => return self.assign(target, value),
             Kind::Update(target, op, value) => return self.update(target, op, value),
             Kind::Unpack(targets, value) => return self.unpack(targets, value),
+            Kind::Binary("<<", list, value) => return self.append(list, value, node.at),
             Kind::Call(call) => return self.call_statement(call, node),
             _ => {
                 // A value that nobody takes; what it does on the way is done.
