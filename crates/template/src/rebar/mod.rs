@@ -13,6 +13,8 @@ mod print;
 mod repo;
 mod root;
 mod sprig;
+#[cfg(test)]
+mod tests;
 mod value;
 mod yaml;
 

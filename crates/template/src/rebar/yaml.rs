@@ -49,7 +49,8 @@ fn map(members: &serde_json::Map<String, Value>, depth: usize, first_in_line: bo
         if index > 0 || !first_in_line {
             indent(depth, written);
         }
-        written.push_str(&text(key, depth));
+        // A block of lines cannot be a key.
+        written.push_str(&if key.contains('\n') { double_quoted(key) } else { text(key, depth) });
         written.push(':');
         match value {
             Value::Array(items) if !items.is_empty() => {
@@ -183,7 +184,7 @@ mod tests {
     fn a_document_looks_like_those_of_gos_library() {
         let value =
             json!({"b": [{"name": "x", "on": true}, "y", ["z"]], "a": {"port": 22, "text": "one\ntwo\n"}, "e": []});
-        let yaml = "a:\n  port: 22\n  text: |\n    one\n    two\nb:\n- name: x\n  \"on\": true\n- y\n- - z\ne: []\n";
+        let yaml = "a:\n  port: 22\n  text: |\n    one\n    two\nb:\n- name: x\n  \"on\": true\n- \"y\"\n- - z\ne: []\n";
         assert_eq!(document(&value), yaml);
     }
 
