@@ -85,7 +85,7 @@ pub fn medium_url(url: &str, variables: &MediumVariables, server: &str) -> Strin
 }
 
 /// The tree of this server that an address stands for: its name, and the path in it.
-pub fn local_tree<'a>(url: &'a str) -> Option<(&'a str, &'a str)> {
+pub fn local_tree(url: &str) -> Option<(&str, &str)> {
     let tree = url.strip_prefix(LOCAL)?.trim_start_matches('/');
     Some(tree.split_once('/').unwrap_or((tree, "")))
 }

@@ -215,6 +215,7 @@ impl Tx {
         self.keep_references(&row, &spec)?;
         self.index(&row, spec)?;
         self.index_new(&row)?;
+        self.note_declared(kind);
         Ok(row)
     }
 
@@ -248,6 +249,7 @@ impl Tx {
         self.keep_references(row, &spec)?;
         self.index(row, spec)?;
         self.index_changed(&before, row)?;
+        self.note_declared(row.kind);
         Ok(true)
     }
 
@@ -264,6 +266,7 @@ impl Tx {
             .bind(signed(row.version))
             .bind(row.updated)
             .execute(&mut self.connection)?;
+        self.note_declared(row.kind);
         self.index_changed(&before, row)
     }
 
@@ -296,8 +299,15 @@ impl Tx {
 
     pub(crate) fn delete_row(&mut self, row: &ObjectRow) -> Result<(), StoreError> {
         self.index_gone(row)?;
+        self.note_declared(row.kind);
         query("DELETE FROM objects WHERE id = ?1").bind(row.id.to_string()).execute(&mut self.connection)?;
         Ok(())
+    }
+
+    /// See [`crate::Store::declared_version`].
+    fn note_declared(&mut self, kind: Kind) {
+        let is_of_one = matches!(kind, Kind::Machine | Kind::Bmc | Kind::Reservation | Kind::Image | Kind::Deployment);
+        self.effects.declared |= !is_of_one;
     }
 
     /// Keeps what the object names, so that what names an object is found.

@@ -16,6 +16,8 @@ pub(crate) struct Signals {
     pub(crate) due: Arc<Notify>,
     pub(crate) tokens: TokenCache,
     pub(crate) cards: CardIndex,
+    /// Rises when what is declared for more than one machine changes.
+    declared: AtomicU64,
     /// Of machines whose agents wait, and of some that have just stopped.
     tasks: Mutex<HashMap<MachineId, watch::Sender<()>>>,
     writes: AtomicU64,
@@ -37,6 +39,12 @@ impl Store {
         let Signals { writes, transactions, .. } = &*self.inner.signals;
         Statistics { writes: writes.load(Ordering::Relaxed), transactions: transactions.load(Ordering::Relaxed) }
     }
+
+    /// Rises when an object changes that means something for more than one machine: all kinds but machines, their
+    /// BMCs and reservations, images and deployments. Who has read such objects needs no look while it stays.
+    pub fn declared_version(&self) -> u64 {
+        self.inner.signals.declared.load(Ordering::Acquire)
+    }
 }
 
 /// What a transaction has done that others wait for.
@@ -54,6 +62,8 @@ pub(crate) struct Effects {
     pub(crate) tokens: Vec<crate::token::TokenChange>,
     /// Network cards that became a machine's.
     pub(crate) cards: Vec<types::MacAddr>,
+    /// What is declared for more than one machine has changed.
+    pub(crate) declared: bool,
 }
 
 impl Signals {
@@ -64,6 +74,7 @@ impl Signals {
             due: Arc::new(Notify::new()),
             tokens,
             cards,
+            declared: AtomicU64::new(1),
             tasks: Mutex::default(),
             writes: AtomicU64::new(0),
             transactions: AtomicU64::new(0),
@@ -78,7 +89,10 @@ impl Signals {
 
     /// Tells everybody.
     pub(crate) fn publish(&self, effects: Effects) {
-        let Effects { last_seq, command_seq, due, tasks, tokens, cards } = effects;
+        let Effects { last_seq, command_seq, due, tasks, tokens, cards, declared } = effects;
+        if declared {
+            self.declared.fetch_add(1, Ordering::Release);
+        }
         self.tokens.take_over(tokens);
         self.cards.take_over(cards);
         if let Some(seq) = last_seq {

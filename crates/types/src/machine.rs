@@ -30,6 +30,9 @@ pub struct MachineSpec {
     /// The group that it is part of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<Name>,
+    /// The design that it is a row of, by its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub design: Option<Name>,
     /// Its profiles, strongest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub profiles: Vec<Name>,

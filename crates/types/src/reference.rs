@@ -59,6 +59,7 @@ pub(crate) fn of_machine(spec: &MachineSpec) -> Vec<Reference> {
     References::new()
         .one(Kind::Bmc, spec.bmc.as_ref(), "/bmc")
         .one(Kind::Group, spec.group.as_ref(), "/group")
+        .one(Kind::Design, spec.design.as_ref(), "/design")
         .each(Kind::Profile, &spec.profiles, "/profiles")
         .one(Kind::HardwareProfile, spec.hardware_profile.as_ref(), "/hardware_profile")
         .all()

@@ -13,6 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["dhcp", "ipmi", "lifecycle", "redfish", "search", "template", "tftp", "workflow"],
     &["convert", "ranged", "wire"],
     &["artifact", "bmc", "content", "store"],
+    &["render"],
     &["agent", "api", "client", "netboot", "steps", "web"],
     &["fuzz-targets", "server"],
     &["lab", "simulation"],
