@@ -4,10 +4,12 @@
 //! terabyte. The check is a filter that is written behind such an expression before the template is compiled;
 //! nothing is moved to another line by it.
 
-use minijinja::machinery::ast::{BinOpKind, Call, CallArg, Expr, Stmt};
+use crate::walk::{Node, walk};
+use minijinja::machinery::ast::{BinOpKind, Expr};
 use minijinja::machinery::{Span, parse};
 use minijinja::syntax::SyntaxConfig;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// The filter's name; a person never sees it.
 pub(crate) const FILTER: &str = "bounded";
@@ -21,7 +23,7 @@ pub(crate) fn guarded<'a>(text: &'a str, syntax: &SyntaxConfig) -> Cow<'a, str> 
     }
     let Ok(template) = parse(text, "", syntax.clone()) else { return Cow::Borrowed(text) };
     let mut checks = Checks::default();
-    checks.statement(&template);
+    walk(&template, &mut |node| checks.see(node));
     checks.write(text)
 }
 
@@ -63,6 +65,8 @@ fn matching_open(text: &str) -> Option<usize> {
 #[derive(Default)]
 struct Checks {
     spans: Vec<Span>,
+    /// Where the operators are that a row before them has covered.
+    seen: BTreeSet<usize>,
 }
 
 impl Checks {
@@ -96,136 +100,21 @@ impl Checks {
         Cow::Owned(guarded)
     }
 
-    fn statements(&mut self, statements: &[Stmt<'_>]) {
-        statements.iter().for_each(|statement| self.statement(statement));
-    }
-
-    fn statement(&mut self, statement: &Stmt<'_>) {
-        match statement {
-            Stmt::Template(template) => self.statements(&template.children),
-            Stmt::EmitExpr(emit) => self.expression(&emit.expr),
-            Stmt::ForLoop(each) => {
-                self.expression(&each.iter);
-                self.optional(&each.filter_expr);
-                self.statements(&each.body);
-                self.statements(&each.else_body);
+    /// Operators in a row lie in one another on the left. The row is looked at as a whole from its outermost one.
+    fn see(&mut self, node: Node<'_, '_>) {
+        let Node::Expression(mut expression) = node else { return };
+        let mut above = 0_usize;
+        while let Expr::BinOp(operation) = expression
+            && matches!(operation.op, BinOpKind::Add | BinOpKind::Mul | BinOpKind::Concat)
+        {
+            if !self.seen.insert(std::ptr::from_ref(expression).addr()) {
+                return;
             }
-            Stmt::IfCond(condition) => {
-                self.expression(&condition.expr);
-                self.statements(&condition.true_body);
-                self.statements(&condition.false_body);
+            if above.is_multiple_of(UNCHECKED) {
+                self.spans.push(operation.span());
             }
-            Stmt::WithBlock(with) => {
-                with.assignments.iter().for_each(|(_, value)| self.expression(value));
-                self.statements(&with.body);
-            }
-            Stmt::Set(set) => self.expression(&set.expr),
-            Stmt::SetBlock(set) => {
-                self.optional(&set.filter);
-                self.statements(&set.body);
-            }
-            Stmt::AutoEscape(escape) => self.statements(&escape.body),
-            Stmt::FilterBlock(block) => {
-                self.expression(&block.filter);
-                self.statements(&block.body);
-            }
-            Stmt::Block(block) => self.statements(&block.body),
-            Stmt::Import(import) => self.expression(&import.expr),
-            Stmt::FromImport(import) => self.expression(&import.expr),
-            Stmt::Extends(extends) => self.expression(&extends.name),
-            Stmt::Include(include) => self.expression(&include.name),
-            Stmt::Macro(definition) => {
-                self.expressions(&definition.defaults);
-                self.statements(&definition.body);
-            }
-            Stmt::CallBlock(block) => {
-                self.call(&block.call);
-                self.expressions(&block.macro_decl.defaults);
-                self.statements(&block.macro_decl.body);
-            }
-            Stmt::Do(call) => self.call(&call.call),
-            _ => {}
-        }
-    }
-
-    fn expressions(&mut self, expressions: &[Expr<'_>]) {
-        expressions.iter().for_each(|expression| self.expression(expression));
-    }
-
-    fn optional(&mut self, expression: &Option<Expr<'_>>) {
-        expression.iter().for_each(|expression| self.expression(expression));
-    }
-
-    fn expression(&mut self, expression: &Expr<'_>) {
-        match expression {
-            Expr::BinOp(operation) => self.operation(expression, 0, operation.span()),
-            Expr::Var(_) | Expr::Const(_) => {}
-            Expr::Slice(slice) => {
-                self.expression(&slice.expr);
-                [&slice.start, &slice.stop, &slice.step].into_iter().for_each(|part| self.optional(part));
-            }
-            Expr::UnaryOp(operation) => self.expression(&operation.expr),
-            Expr::Compare(compare) => {
-                self.expression(&compare.expr);
-                compare.ops.iter().for_each(|operation| self.expression(&operation.expr));
-            }
-            Expr::IfExpr(choice) => {
-                self.expression(&choice.test_expr);
-                self.expression(&choice.true_expr);
-                self.optional(&choice.false_expr);
-            }
-            Expr::Filter(filter) => {
-                self.optional(&filter.expr);
-                self.arguments(&filter.args);
-            }
-            Expr::Test(test) => {
-                self.expression(&test.expr);
-                self.arguments(&test.args);
-            }
-            Expr::GetAttr(attribute) => self.expression(&attribute.expr),
-            Expr::GetItem(item) => {
-                self.expression(&item.expr);
-                self.expression(&item.subscript_expr);
-            }
-            Expr::Call(call) => self.call(call),
-            Expr::List(list) => self.expressions(&list.items),
-            Expr::Tuple(tuple) => self.expressions(&tuple.items),
-            Expr::Map(map) => {
-                self.expressions(&map.keys);
-                self.expressions(&map.values);
-            }
-        }
-    }
-
-    /// Operators in a row lie in one another on the left; `above` of them around this one are not checked yet.
-    fn operation(&mut self, expression: &Expr<'_>, above: usize, span: Span) {
-        let Expr::BinOp(operation) = expression else { return self.expression(expression) };
-        let grows = matches!(operation.op, BinOpKind::Add | BinOpKind::Mul | BinOpKind::Concat);
-        if grows && above.is_multiple_of(UNCHECKED) {
-            self.spans.push(span);
-        }
-        match &operation.left {
-            left @ Expr::BinOp(inner) if grows => self.operation(left, above + 1, inner.span()),
-            left => self.expression(left),
-        }
-        self.expression(&operation.right);
-    }
-
-    fn call(&mut self, call: &Call<'_>) {
-        self.expression(&call.expr);
-        self.arguments(&call.args);
-    }
-
-    fn arguments(&mut self, arguments: &[CallArg<'_>]) {
-        for argument in arguments {
-            match argument {
-                CallArg::Pos(value)
-                | CallArg::Kwarg(_, value)
-                | CallArg::PosSplat(value)
-                | CallArg::KwargSplat(value) => {
-                    self.expression(value);
-                }
-            }
+            above += 1;
+            expression = &operation.left;
         }
     }
 }

@@ -19,16 +19,19 @@ pub mod lint;
 mod params;
 mod platform;
 mod rebar;
+mod references;
 mod scope;
 mod set;
 mod snippet;
 mod variables;
+mod walk;
 
 pub use error::{Frame, RenderError, Wrong};
 pub use limits::{
     MAX_DURATION, MAX_OUTPUT_BYTES, MAX_PARAM_DEPTH, MAX_SNIPPET_DEPTH, MAX_SNIPPETS, MAX_TEMPLATE_BYTES,
 };
 pub use platform::{PlatformError, render_platform};
+pub use references::{References, references};
 pub use scope::Used;
 pub use set::{Rendered, TemplateSet, slug};
 
