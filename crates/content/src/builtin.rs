@@ -3,13 +3,31 @@
 use crate::document::{Document, read};
 use wire::DocumentProblem;
 
+/// Files of the folder `content/` with their texts.
+macro_rules! files {
+    ($($file:literal),* $(,)?) => {
+        [$((concat!("content/", $file), include_str!(concat!("../../../content/", $file)))),*]
+    };
+}
+
 /// The files of the folder `content/`.
-const FILES: [(&str, &str); 5] = [
-    ("content/bootenvs/builtin.yaml", include_str!("../../../content/bootenvs/builtin.yaml")),
-    ("content/templates/platform-default.yaml", include_str!("../../../content/templates/platform-default.yaml")),
-    ("content/workflows/default.yaml", include_str!("../../../content/workflows/default.yaml")),
-    ("content/workflows/inspect.yaml", include_str!("../../../content/workflows/inspect.yaml")),
-    ("content/workflows/wipe.yaml", include_str!("../../../content/workflows/wipe.yaml")),
+const FILES: [(&str, &str); 16] = files![
+    "bootenvs/builtin.yaml",
+    "bootenvs/installers.yaml",
+    "media/builtin.yaml",
+    "os/builtin.yaml",
+    "templates/boot.yaml",
+    "templates/debian.yaml",
+    "templates/esxi.yaml",
+    "templates/finish.yaml",
+    "templates/platform-default.yaml",
+    "templates/redhat.yaml",
+    "templates/suse.yaml",
+    "templates/ubuntu.yaml",
+    "templates/windows.yaml",
+    "workflows/default.yaml",
+    "workflows/inspect.yaml",
+    "workflows/wipe.yaml",
 ];
 
 /// A file of this program cannot be read.
@@ -34,9 +52,7 @@ mod tests {
     fn the_built_in_objects_are_as_their_files_say() {
         let objects: Vec<String> =
             built_in().unwrap().iter().map(|object| format!("{} {}", object.kind(), object.name)).collect();
-        let workflows = ["Workflow default", "Workflow inspect", "Workflow wipe"];
-        let others = ["BootEnv discovery", "BootEnv local", "Template platform-default"];
-        assert_eq!(objects, [&others[..], &workflows[..]].concat());
+        insta::assert_snapshot!(objects.join("\n"));
     }
 
     #[test]
