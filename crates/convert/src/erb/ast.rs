@@ -239,6 +239,20 @@ impl Variables {
         self.leave_branch();
     }
 
+    /// How many variables and assignments there are.
+    pub(super) fn mark(&self) -> (usize, usize) {
+        (self.all.len(), self.assigned.len())
+    }
+
+    /// What was read since `mark` is executed only sometimes, as the words after it say.
+    pub(super) fn only_sometimes(&mut self, mark: (usize, usize)) {
+        self.next_branch += 1;
+        let (branch, depth) = (self.next_branch, self.path.len());
+        let declared = self.all[mark.0..].iter_mut().map(|variable| &mut variable.declared_on);
+        let assigned = self.assigned[mark.1..].iter_mut().map(|(_, path)| path);
+        declared.chain(assigned).filter(|path| path.len() >= depth).for_each(|path| path.insert(depth, branch));
+    }
+
     /// Enters what may not be executed.
     pub(super) fn enter_branch(&mut self) -> u32 {
         self.next_branch += 1;

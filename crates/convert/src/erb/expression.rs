@@ -90,7 +90,12 @@ impl Parser<'_> {
             Kind::Call(call) if call.receiver.is_none() && call.args.is_empty() && call.block.is_none() => {
                 Kind::Local(self.variables.assign(&call.name))
             }
-            kind @ (Kind::Ivar(_) | Kind::Index(..)) => kind,
+            kind @ Kind::Ivar(_) => kind,
+            kind @ Kind::Index(..) => {
+                let node = Node { kind, at };
+                self.note_change(&node);
+                return Ok(node);
+            }
             Kind::Call(call) => {
                 let hint = Some("facts cannot be changed; keep the value in a variable".to_owned());
                 return Err(ParseError { at, reason: format!("`{}` cannot be assigned to", call.name), hint });
@@ -380,7 +385,7 @@ impl Parser<'_> {
     pub(super) fn argument_value(&mut self) -> Parsed<Node> {
         let at = self.at();
         if self.take_op("*") {
-            let inner = self.unary_operand()?;
+            let inner = self.range()?;
             return Ok(Node { kind: Kind::Splat(Box::new(inner)), at });
         }
         if self.take_keyword("not") {

@@ -262,12 +262,21 @@ impl<'s> Run<'_, 's> {
                 return self.integer(start, &digits[..length], radix);
             }
         }
-        let digits = rest.chars().take_while(|c| c.is_ascii_digit() || *c == '_').count();
-        let after = &rest[digits..];
-        let fraction = after.strip_prefix('.').map_or(0, |f| f.chars().take_while(char::is_ascii_digit).count());
-        if fraction > 0 {
-            self.at += digits + 1 + fraction;
-            let text = rest[..digits + 1 + fraction].replace('_', "");
+        let count = |text: &str| text.chars().take_while(|c| c.is_ascii_digit() || *c == '_').count();
+        let digits = count(rest);
+        let fraction = rest[digits..].strip_prefix('.').map_or(0, |fraction| match count(fraction) {
+            0 => 0,
+            length => 1 + length,
+        });
+        let after = &rest[digits + fraction..];
+        let exponent = after.strip_prefix(['e', 'E']).map_or(0, |exponent| {
+            let sign = usize::from(exponent.starts_with(['+', '-']));
+            if count(&exponent[sign..]) == 0 { 0 } else { 1 + sign + count(&exponent[sign..]) }
+        });
+        if fraction + exponent > 0 {
+            let length = digits + fraction + exponent;
+            self.at += length;
+            let text = rest[..length].replace('_', "");
             return text.parse().map(Tok::Float).map_err(|_| self.error(start, "the number cannot be read"));
         }
         self.at += digits;

@@ -158,6 +158,7 @@ impl Parser<'_> {
         if let Some(node) = self.template_piece()? {
             return Ok(node);
         }
+        let before = self.variables.mark();
         let mut node = self.not_expression()?;
         loop {
             let at = self.at();
@@ -168,6 +169,9 @@ impl Parser<'_> {
             self.next += 1;
             if self.modifies_nothing(word) {
                 break;
+            }
+            if !matches!(word, "and" | "or") {
+                self.variables.only_sometimes(before);
             }
             node = self.modified(node, word, at)?;
         }

@@ -112,6 +112,13 @@ fn add_plugins(environment: &mut Environment<'_>) {
         let owner = facts(state)?.owner.as_ref().map(|owner| owner.name.clone());
         Ok(optional(owner.map(|name| Thing::new("user", &name).with_all(["login", "name"], name.as_str()).value())))
     });
+    environment.add_function("foreman_server_ca_cert", |state: &State<'_, '_>| {
+        Ok::<_, Error>(facts(state)?.server.ca_certificate.clone().unwrap_or_default())
+    });
+    environment.add_function("repository_url", repository_url);
+    environment.add_function("install_packages", install_packages);
+    environment.add_function("change_content_source", |_: Rest<Value>| "");
+    environment.add_function("yum_proxy_url", |_: Rest<Value>| "");
     environment.add_function("host_status", |_: Rest<Value>| Value::from(()));
     environment.add_function("registration_url", |state: &State<'_, '_>, _: Rest<Value>| {
         Ok::<_, Error>(format!("{}/register", facts(state)?.urls.base))
@@ -141,7 +148,9 @@ fn foreman_url(state: &State<'_, '_>, action: Option<String>, given: Rest<Value>
         for key in arguments.try_iter()? {
             let value = text_of(&arguments.get_item(&key)?);
             url.push(if url.contains('?') { '&' } else { '?' });
-            url.push_str(&format!("{}={}", text_of(&key), super::ruby_functions::encoded(&value)));
+            // A variable of iPXE is filled in by iPXE.
+            let value = if value.contains("${") { value } else { super::ruby_functions::encoded(&value) };
+            url.push_str(&format!("{}={value}", text_of(&key)));
         }
     }
     Ok(Value::from(url))
@@ -150,6 +159,35 @@ fn foreman_url(state: &State<'_, '_>, action: Option<String>, given: Rest<Value>
 fn unattended_url(facts: &Facts, action: &str) -> String {
     let token = facts.tokens.build.as_ref().map(|token| format!("?token={token}")).unwrap_or_default();
     format!("{}/{action}{token}", facts.urls.unattended)
+}
+
+/// Where a repository or a tree of that name is: one of the machine's, else one beside its medium.
+fn repository_url(state: &State<'_, '_>, name: Value, _kind: Rest<Value>) -> Answer {
+    let facts = facts(state)?;
+    let name = text_of(&name);
+    if let Some(repository) = facts.repositories.iter().find(|repository| repository.name == name) {
+        return Ok(Value::from(repository.url.as_str()));
+    }
+    let base = facts.medium.as_ref().map(|medium| medium.url.trim_end_matches('/').to_owned()).unwrap_or_default();
+    Ok(Value::from(format!("{base}/{name}")))
+}
+
+/// Shell that installs packages with whatever the system has for it.
+fn install_packages(packages: Value) -> String {
+    let packages = match ruby::list_of(&packages) {
+        Ok(list) => list.iter().map(text_of).collect::<Vec<_>>().join(" "),
+        Err(_) => text_of(&packages),
+    };
+    let packages: Vec<&str> = packages.split([' ', ',', '\n']).filter(|package| !package.is_empty()).collect();
+    if packages.is_empty() {
+        return String::new();
+    }
+    let packages = packages.join(" ");
+    format!(
+        "if command -v dnf >/dev/null; then\n  dnf -y install {packages}\nelif command -v yum >/dev/null; then\n  \
+         yum -y install {packages}\nelif command -v apt-get >/dev/null; then\n  apt-get -y install {packages}\n\
+         elif command -v zypper >/dev/null; then\n  zypper --non-interactive install {packages}\nfi\n"
+    )
 }
 
 fn default_template_url(state: &State<'_, '_>, template: Value, group: Value) -> Answer {

@@ -74,7 +74,11 @@ pub(super) fn interface(facts: &Facts, nic: &Interface) -> Value {
     };
     let vlan = nic.vlan_id.map(|id| id.to_string());
     let physical = matches!(nic.kind, InterfaceKind::Physical | InterfaceKind::Bmc);
-    let text = nic.identifier.clone().or_else(|| nic.mac.map(|mac| mac.to_string())).unwrap_or_default();
+    let text = fqdn
+        .clone()
+        .or_else(|| nic.identifier.clone())
+        .or_else(|| nic.mac.map(|mac| mac.to_string()))
+        .unwrap_or_default();
     let thing = Thing::new("interface", text).with("identifier", optional(nic.identifier.as_deref()));
     let thing = thing.with_all(["mac", "inheriting_mac"], mac(nic)).with("ip", optional(nic.ip.as_deref()));
     let thing = thing.with("ip6", optional(nic.ip6.as_deref())).with_all(["name", "fqdn"], optional(fqdn.as_deref()));

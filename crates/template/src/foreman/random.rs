@@ -19,6 +19,14 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
         let hex = random_hex(state, 16)?;
         Ok::<_, Error>(format!("{}-{}-4{}-a{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..32]))
     });
+    environment.add_function("rand_number", |state: &State<'_, '_>, below: Option<u32>| {
+        let digits = random_hex(state, 7)?;
+        let number = u64::from_str_radix(&digits[..13], 16).unwrap_or_default();
+        Ok::<_, Error>(match below {
+            Some(below @ 1..) => Value::from(number % u64::from(below)),
+            _ => Value::from(number as f64 / (1_u64 << 52) as f64),
+        })
+    });
     environment
         .add_function("rand_name", |state: &State<'_, '_>| Ok::<_, Error>(format!("host-{}", random_hex(state, 4)?)));
     environment.add_function("mac_name", |mac: Value| {

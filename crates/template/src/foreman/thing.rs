@@ -42,6 +42,10 @@ impl Thing {
 
     /// Attributes may be asked for with arguments, as Foreman's methods are; none of them hangs on any.
     pub(super) fn call(&self, method: &str, arguments: &[Value]) -> Option<Answer> {
+        if let ("dig", [name]) = (method, arguments) {
+            let attribute = name.as_str().and_then(|name| self.attributes.get(name));
+            return Some(Ok(attribute.cloned().unwrap_or_else(|| Value::from(()))));
+        }
         let attribute = self.attributes.get(method)?;
         if let ("medium_uri" | "mediumpath", [_, path, ..]) = (method, arguments)
             && !attribute.is_none()

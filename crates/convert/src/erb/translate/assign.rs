@@ -86,6 +86,13 @@ impl Translator<'_> {
     /// The statement of a method that changes its receiver; false when it is none.
     pub(super) fn change(&mut self, call: &Call, node: &Node) -> Translated<bool> {
         let Some(receiver) = &call.receiver else { return Ok(false) };
+        if let Some((inner, root)) = chained(call) {
+            if !self.change(inner, node)? {
+                return Ok(false);
+            }
+            let call = Call { receiver: Some(root), ..call.clone() };
+            return self.change(&call, node);
+        }
         let assignable = matches!(receiver.kind, Kind::Local(_) | Kind::Ivar(_) | Kind::Index(..));
         if !assignable || !CHANGES.contains(&call.name.as_str()) {
             return Ok(false);
@@ -124,6 +131,12 @@ impl Translator<'_> {
         if let Kind::Binary("<<", inner, first) = &list.kind {
             self.append(inner, first, at)?;
             return self.append(inner, value, at);
+        }
+        if let Kind::Call(call) = &list.kind
+            && let Some(root) = call.receiver.as_ref().and_then(root_of).filter(|_| grows(call))
+        {
+            self.change(call, list)?;
+            return self.append(root, value, at);
         }
         if !matches!(list.kind, Kind::Local(_) | Kind::Ivar(_) | Kind::Index(..)) {
             return Err(Problem::new(at, "only a variable can be appended to"));
@@ -201,6 +214,29 @@ impl Translator<'_> {
             .filter(|(variable, _)| variable.param || variable.may_be_unset)
             .for_each(|(_, ty)| *ty = Some(Ty::Any));
         self.types = learnt;
+    }
+}
+
+/// `a.push(1).push(2)`: the first call, and what both change.
+fn chained(call: &Call) -> Option<(&Call, Node)> {
+    let Some(Node { kind: Kind::Call(inner), .. }) = &call.receiver else { return None };
+    if !grows(call) || !grows(inner) {
+        return None;
+    }
+    let root = inner.receiver.as_ref().and_then(root_of)?;
+    Some((inner.as_ref(), root.clone()))
+}
+
+fn grows(call: &Call) -> bool {
+    matches!(call.name.as_str(), "push" | "append" | "concat" | "unshift" | "prepend" | "<<")
+}
+
+/// The variable that calls are made on.
+fn root_of(node: &Node) -> Option<&Node> {
+    match &node.kind {
+        Kind::Call(call) => root_of(call.receiver.as_ref()?),
+        Kind::Local(_) | Kind::Ivar(_) => Some(node),
+        _ => None,
     }
 }
 

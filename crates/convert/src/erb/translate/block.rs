@@ -180,7 +180,11 @@ impl Translator<'_> {
 
     /// Methods that ask a question of each element: the answers are gathered, and the engine does the rest.
     fn asked(&mut self, call: &Call, block: &Block, node: &Node) -> Translated<Ex> {
-        let looped = self.list_of(call, node)?;
+        let mut looped = self.list_of(call, node)?;
+        if let Some(from) = looped.counts_from.take() {
+            let from = if from == "0" { String::new() } else { from };
+            looped.list = format!("{}.each_with_index({from})", looped.list);
+        }
         let name = self.temporary("found");
         let items = format!("{name}.items");
         let list = self.hold(Ex::tight(looped.list.clone(), Ty::Any), "list").code;

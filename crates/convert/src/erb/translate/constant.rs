@@ -20,7 +20,10 @@ impl Translator<'_> {
                 let key = self.value(key)?;
                 Ok(Ex::tight(format!("global_setting({})", key.code), Ty::Any))
             }
-            ("Hash", [map]) => self.value(map),
+            ("Hash", [map]) => {
+                let map = self.value(map)?;
+                Ok(Ex::tight(format!("{}.to_h()", map.receiver()), Ty::Map))
+            }
             ("ENV", _) => Err(Problem::new(at, "the environment is not for templates").hint("use a parameter")),
             _ => Err(unknown(name, at)),
         }

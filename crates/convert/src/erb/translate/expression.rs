@@ -258,7 +258,8 @@ impl Translator<'_> {
                 let ty = if right.ty == Ty::Text { Ty::Any } else { right.ty };
                 let ty = if matches!(ty, Ty::Bool | Ty::Nil) { Ty::Any } else { ty };
                 let ty = if ty == Ty::List || ty == Ty::Map || ty == Ty::Int { Ty::Any } else { ty };
-                Ok(Ex::new(format!("{}|otherwise({})", left.within(Binds::Unary), right.code), Binds::Tight, ty))
+                let left = if left.binds >= Binds::Filter { left.code } else { format!("({})", left.code) };
+                Ok(Ex::new(format!("{left}|otherwise({})", right.code), Binds::Filter, ty))
             }
             Ty::Any => {
                 let left = self.hold_call(left);
@@ -430,6 +431,7 @@ fn operation(op: &'static str, left: &Ex, right: &Ex) -> Ex {
         "-" if both_numbers || right.ty == Ty::Int => plain("-", Binds::Sum, left.ty),
         "-" => method("minus", left.ty),
         "*" if both_numbers => plain("*", Binds::Product, left.ty),
+        "*" if right.ty == Ty::Text => method("times", Ty::Text),
         "*" => method("times", left.ty),
         "/" if both_numbers && left.ty == Ty::Int && right.ty == Ty::Int => plain("//", Binds::Product, Ty::Int),
         "/" => method("divided_by", Ty::Any),

@@ -13,7 +13,8 @@ const HELPERS: &[(Ty, &str)] = &[
          number_to_percentage number_to_currency number_to_human to_json to_yaml shell_escape sprintf current_date \
          format foreman_request_addr render_template subscription_manager_configuration_url provisioning_url \
          host_puppet_server host_puppet_ca_server host_puppet_environment puppet_server url_encode html_escape \
-         registration_url truncate join",
+         registration_url truncate repository_url install_packages foreman_server_ca_cert \
+         change_content_source yum_proxy_url",
     ),
     (
         Ty::Any,
@@ -79,7 +80,7 @@ impl Translator<'_> {
             }
             ("host_param_true?" | "host_param_false?", _) => return self.param_question(name, args),
             ("snippet" | "snippet_if_exists" | "snippets", _) => return self.snippet(name, args, at),
-            ("raise" | "fail", _) => return self.raise(args),
+            ("raise" | "fail" | "render_error", _) => return self.raise(args),
             ("Integer", [number]) => return self.converted(number, "to_i", Ty::Int),
             ("Float", [number]) => return self.converted(number, "to_f", Ty::Float),
             ("String", [text]) => return self.converted(text, "to_s", Ty::Text),
@@ -94,8 +95,8 @@ impl Translator<'_> {
                 return Ok(Ex::tight(format!("compare_versions({}, {})", a.code, b.code), Ty::Int));
             }
             ("rand", _) => {
-                return Err(Problem::new(at, "a number of `rand` is another one each time")
-                    .hint("`rand_hex(n)` gives each machine its own"));
+                let args = self.arguments(args, false)?;
+                return Ok(Ex::tight(format!("rand_number({args})"), Ty::Any));
             }
             ("template_name", []) => return Ok(Ex::cheap("template_name", Ty::Text)),
             _ => {}

@@ -46,7 +46,7 @@ impl Translator<'_> {
                     self.warn(node.at, "what this prints does not reach the rendered text, and is left out");
                     return Ok(());
                 }
-                "raise" | "fail" => {
+                "raise" | "fail" | "render_error" => {
                     let value = self.value(node)?;
                     self.tag(format!("do {}", value.code));
                     return Ok(());

@@ -9,7 +9,7 @@ const METHODS: &[(Ty, &str)] = &[
         Ty::Text,
         "to_s strip lstrip rstrip chomp chop upcase downcase capitalize swapcase titleize titlecase camelize underscore \
          humanize parameterize dasherize gsub sub tr tr_s squeeze ljust rjust center join inspect truncate chr \
-         delete_prefix delete_suffix squish strftime iso8601 to_yaml to_json class shellescape succ sprintf quoted dump \
+         delete_prefix delete_suffix remove squish strftime iso8601 to_yaml to_json class shellescape succ next sprintf quoted dump \
          xmlschema pluralize singularize to_sentence netmask hexdigest unpack1",
     ),
     (
@@ -26,7 +26,7 @@ const METHODS: &[(Ty, &str)] = &[
         Ty::Any,
         "reverse first last min max sum dig fetch index rindex find_index slice delete insert concat push store \
          without without_at match presence sample round times plus minus divided_by modulo minmax sort_by_keys \
-         pred each_entry tally pluck",
+         pred tally pluck",
     ),
     (Ty::Int, "count size length to_i floor ceil abs ord hex oct bytesize gcd lcm truncate_to_i divmod casecmp"),
     (Ty::Float, "to_f to_r to_d"),
@@ -92,6 +92,20 @@ pub(super) fn kind_test(class: &str) -> Option<&'static str> {
     })
 }
 
+/// A loop without a block: what it would go over.
+fn enumerated(name: &str, value: &Ex) -> Option<Ex> {
+    let receiver = value.receiver();
+    Some(match name {
+        "each" | "each_entry" | "to_enum" | "map" | "lazy" => value.clone(),
+        "each_line" => Ex::tight(format!("{receiver}.lines()"), Ty::List),
+        "each_char" => Ex::tight(format!("{receiver}.chars()"), Ty::List),
+        "each_pair" => Ex::tight(format!("{receiver}.pairs()"), Ty::List),
+        "each_with_index" => Ex::tight(format!("{receiver}.each_with_index()"), Ty::List),
+        "times" => Ex::tight(format!("range({})", value.code), Ty::List),
+        _ => return None,
+    })
+}
+
 impl Translator<'_> {
     pub(super) fn method(&mut self, receiver: &Node, call: &Call, at: usize) -> Translated<Ex> {
         if FORBIDDEN.contains(&call.name.as_str()) {
@@ -101,6 +115,13 @@ impl Translator<'_> {
             return Ok(asked);
         }
         let value = self.value(receiver)?;
+        if let (Some(enumerated), []) = (enumerated(&call.name, &value), call.args.as_slice()) {
+            return Ok(enumerated);
+        }
+        let adds = matches!(call.args.first().map(|arg| &arg.kind), Some(Kind::Symbol(op)) if op == "+");
+        if matches!(call.name.as_str(), "inject" | "reduce") && adds {
+            return Ok(Ex::tight(format!("{}.sum()", value.receiver()), Ty::Any));
+        }
         if SAME.contains(&call.name.as_str()) {
             return Ok(value);
         }
@@ -128,10 +149,6 @@ impl Translator<'_> {
             "has_value" => "value",
             other => other,
         };
-        let symbol_sum = matches!(call.args.first().map(|arg| &arg.kind), Some(Kind::Symbol(op)) if op == "+");
-        if name == "inject" && symbol_sum {
-            return Ok(Ex::tight(format!("{}.sum()", value.receiver()), Ty::Any));
-        }
         let args = self.arguments(&call.args, false)?;
         let ty = match (name, value.ty) {
             ("reverse" | "concat" | "push" | "plus" | "minus" | "times" | "insert" | "delete" | "store", ty) => ty,

@@ -74,6 +74,8 @@ enum Binds {
     Sum,
     Product,
     Unary,
+    /// `a|filter`, which no `.method` may follow.
+    Filter,
     Tight,
 }
 

@@ -152,6 +152,9 @@ fn changing(items: &[Value], method: &str, args: &[Value]) -> Option<Answer> {
             return Some(part.map(|part| part.map_or_else(|| Value::from(()), list)));
         }
         ("each_slice", 1) => list(items.chunks(many(0).unwrap_or(1).max(1)).map(|part| list(part.to_vec()))),
+        ("each_with_index", 0 | 1) => list(
+            items.iter().enumerate().map(|(at, item)| list([item.clone(), Value::from(at + many(0).unwrap_or(0))])),
+        ),
         ("each_cons", 1) => list(items.windows(many(0).unwrap_or(1).max(1)).map(|part| list(part.to_vec()))),
         ("zip", 1) => {
             let zipped = |other: Vec<Value>| {
