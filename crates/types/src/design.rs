@@ -1,13 +1,15 @@
 //! Designs and deployments: a table of machines with common parameters, and one go of it.
 
+use crate::machine::MachineType;
 use crate::object::reveal_secrets;
 use crate::param::Secrets;
-use crate::{HumanDuration, MacAddr, Name, Params, RunId, Timestamp};
+use crate::{HumanDuration, MacAddr, MachineId, Name, ObjectId, Params, RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 /// A table of machines to be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -38,7 +40,7 @@ pub struct DesignSpec {
     #[serde(default, skip_serializing_if = "Secrets::is_empty")]
     #[schema(value_type = Object)]
     pub secrets: Secrets,
-    /// Its machines, by host name.
+    /// Its machines, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rows: BTreeMap<Name, DesignRow>,
 }
@@ -47,6 +49,12 @@ pub struct DesignSpec {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DesignRow {
+    /// What it is; without it, a physical server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_type: Option<MachineType>,
+    /// The host name that it gets, where that is not its own name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
     /// The network cards that it is provisioned through.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub macs: Vec<MacAddr>,
@@ -54,7 +62,14 @@ pub struct DesignRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub address: Option<IpAddr>,
-    /// Its BMC's address.
+    /// The subnet that it is provisioned in, instead of the design's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subnet: Option<Name>,
+    /// Its BMC, by name, where that is declared by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bmc: Option<Name>,
+    /// Its BMC's address: the BMC is declared with it, and with the parameters `redfish_username`, `redfish_password`
+    /// and, where it is not 443, `redfish_port`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub bmc_address: Option<IpAddr>,
@@ -67,6 +82,9 @@ pub struct DesignRow {
     /// Its device type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hardware_profile: Option<Name>,
+    /// Its profiles, strongest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub profiles: Vec<Name>,
     /// Stages that are switched on or off, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub stages: BTreeMap<String, bool>,
@@ -113,6 +131,9 @@ pub struct DeploymentSpec {
     /// In what portions; without it, in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waves: Option<Waves>,
+    /// No further machine is begun once more machines than this have failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_above_failed: Option<u32>,
     /// Stages that are switched on or off, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub stages: BTreeMap<String, bool>,
@@ -133,9 +154,6 @@ pub struct Waves {
     /// The pause between two of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause: Option<HumanDuration>,
-    /// No further machine is begun once more machines than this have failed, in all waves together.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stop_above_failed: Option<u32>,
 }
 
 /// What became of a deployment.
@@ -147,7 +165,7 @@ pub struct DeploymentStatus {
     /// Why it stands there, in the operator's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// When its first machine was begun.
+    /// When it began, and its machines were settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub started: Option<Timestamp>,
@@ -155,25 +173,63 @@ pub struct DeploymentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub ended: Option<Timestamp>,
-    /// Each machine that was begun.
+    /// When it goes on by itself, while it waits for a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub next: Option<Timestamp>,
+    /// How many machines stand where.
+    #[serde(default)]
+    pub counts: DeploymentCounts,
+    /// Each of its machines, by row; none before it begins.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub machines: BTreeMap<Name, DeployedMachine>,
 }
 
+/// How many machines of a deployment stand where.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeploymentCounts {
+    /// All of them.
+    pub total: u32,
+    /// Not begun.
+    pub pending: u32,
+    /// At work.
+    pub processing: u32,
+    /// Provisioned.
+    pub completed: u32,
+    /// Failed, given up, or impossible to begin.
+    pub failed: u32,
+}
+
 /// A machine of a deployment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DeployedMachine {
-    /// Its run, once it has one.
+    /// The machine, once it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub machine: Option<MachineId>,
+    /// Its run, once it is to have one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub run: Option<RunId>,
     /// Its wave, from 1.
     pub wave: u32,
+    /// Which try this is; 0 before the first.
+    #[serde(default)]
+    pub attempt: u32,
     /// Where it stands.
+    #[serde(default)]
     pub state: DeploymentState,
     /// Why it could not be begun, or why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// When this try began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub ended: Option<Timestamp>,
 }
 
 /// Where a deployment, or a machine of it, stands.
@@ -189,4 +245,53 @@ pub enum DeploymentState {
     Completed,
     /// It was given up, or machines of it failed.
     Failed,
+}
+
+impl DeploymentState {
+    /// Whether it never changes by itself any more.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed)
+    }
+}
+
+impl RunId {
+    /// The run of the `attempt`th try of a deployment's row (UUID version 5): to start it twice is to start it once.
+    pub fn of_deployment(deployment: ObjectId, row: &Name, attempt: u32) -> Self {
+        Self(Uuid::new_v5(&deployment.0, format!("{row}/{attempt}").as_bytes()))
+    }
+}
+
+/// What is wrong in a sheet of machines.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+pub struct SheetProblem {
+    /// The sheet, by its name in the workbook; of CSV, empty.
+    pub sheet: String,
+    /// The row, as a spreadsheet program numbers it: the headings are usually row 1. 0 for the sheet as a whole.
+    pub row: u32,
+    /// The column's heading; empty for the row as a whole.
+    pub column: String,
+    /// What is wrong.
+    pub message: String,
+    /// What would be right.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub hint: String,
+}
+
+impl std::fmt::Display for SheetProblem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if !self.sheet.is_empty() {
+            write!(f, "{}: ", self.sheet)?;
+        }
+        if self.row > 0 {
+            write!(f, "row {}: ", self.row)?;
+        }
+        if !self.column.is_empty() {
+            write!(f, "{}: ", self.column)?;
+        }
+        f.write_str(&self.message)?;
+        if !self.hint.is_empty() {
+            write!(f, " ({})", self.hint)?;
+        }
+        Ok(())
+    }
 }

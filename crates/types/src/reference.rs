@@ -112,11 +112,12 @@ pub(crate) fn of_design(spec: &DesignSpec) -> Vec<Reference> {
         .one(Kind::Workflow, spec.workflow.as_ref(), "/workflow");
     let rows = spec.rows.iter();
     rows.fold(references, |all, (name, row)| {
-        all.one(Kind::Group, row.group.as_ref(), &format!("/rows/{name}/group")).one(
-            Kind::HardwareProfile,
-            row.hardware_profile.as_ref(),
-            &format!("/rows/{name}/hardware_profile"),
-        )
+        let place = |field: &str| format!("/rows/{name}/{field}");
+        all.one(Kind::Group, row.group.as_ref(), &place("group"))
+            .one(Kind::Subnet, row.subnet.as_ref(), &place("subnet"))
+            .one(Kind::Bmc, row.bmc.as_ref(), &place("bmc"))
+            .one(Kind::HardwareProfile, row.hardware_profile.as_ref(), &place("hardware_profile"))
+            .each(Kind::Profile, &row.profiles, &place("profiles"))
     })
     .all()
 }

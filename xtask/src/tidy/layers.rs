@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 const LAYERS: &[&[&str]] = &[
     &["types"],
     &["dhcp", "ipmi", "lifecycle", "redfish", "search", "template", "tftp", "workflow"],
-    &["convert", "ranged", "wire"],
+    &["convert", "ranged", "sheet", "wire"],
     &["artifact", "bmc", "content", "store"],
     &["render"],
     &["agent", "api", "client", "netboot", "steps", "web"],
