@@ -20,6 +20,28 @@ impl Expression {
         Self { root: None }
     }
 
+    /// The expression that holds where a name contains the text, whatever characters it has.
+    pub fn name_contains(text: &str) -> Self {
+        let name = FieldRef::find("name").expect("it is in the table");
+        // In names there are no stars, which would stand for anything here, and none is as long as a pattern may be.
+        let part = if text.contains(['*', '%']) { Err(()) } else { Pattern::containing(text).map_err(drop) };
+        Self::from(match part {
+            Ok(part) => {
+                Node::Compare(Comparison { field: name, operator: Operator::Contains, value: Operand::Pattern(part) })
+            }
+            Err(()) => Node::Not(Box::new(Node::Has(name))),
+        })
+    }
+
+    /// The expression that holds where both do.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self.root, other.root) {
+            (Some(a), Some(b)) => Node::all(vec![Arc::unwrap_or_clone(a), Arc::unwrap_or_clone(b)]).into(),
+            (one, None) | (None, one) => Self { root: one },
+        }
+    }
+
     /// What it says; nothing for [`Expression::everything`].
     pub fn root(&self) -> Option<&Node> {
         self.root.as_deref()

@@ -2,7 +2,7 @@
 
 /// An expression cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("column {column}: {message}")]
+#[error("column {column}: {message}{}", .hint.as_ref().map_or_else(String::new, |hint| format!(" ({hint})")))]
 pub struct SyntaxError {
     /// Where, in characters, counted from 1.
     pub column: usize,

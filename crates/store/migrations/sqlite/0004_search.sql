@@ -1,15 +1,21 @@
 -- What machines are searched by. A server that finds it empty, or made by other rules, makes it anew when it opens the
 -- database: 100,000 machines take about half a minute, once.
 
--- The number of a machine in the index, and what is looked through rather than looked up.
+-- The number of a machine in the index.
 CREATE TABLE machine_numbers (
     number   INTEGER PRIMARY KEY,
     id       TEXT NOT NULL UNIQUE REFERENCES objects (id) ON DELETE CASCADE,
     name     TEXT NOT NULL,
-    known_as TEXT NOT NULL, -- everything that a word by itself is looked for in, a line each
     last_run TEXT           -- what the last run came to; none while one is active
 ) STRICT;
 CREATE INDEX machine_numbers_by_name ON machine_numbers (name);
+
+-- Everything that a word by itself is looked for in, in small letters, a line each. It is looked through from end to
+-- end, so nothing else is beside it.
+CREATE TABLE machine_words (
+    number INTEGER PRIMARY KEY REFERENCES machine_numbers (number) ON DELETE CASCADE,
+    words  TEXT NOT NULL
+) STRICT;
 
 -- Which machines have a value under a field, 8192 numbers to a row. A value is a number or a text, or an empty blob:
 -- there is one that nobody may see.

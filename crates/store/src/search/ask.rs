@@ -237,15 +237,18 @@ impl Asker<'_> {
             } else {
                 "SELECT id, number FROM machine_numbers ORDER BY id"
             };
-            self.look_at_texts(sql, |text| meets(any_of, text), set)?;
+            let parts = parts_of_all(any_of);
+            self.look_at_texts(sql, |text| may_meet(parts.as_deref(), text) && meets(any_of, text), set)?;
         }
         Ok(())
     }
 
     /// Machines of which something that a word by itself is looked for in meets one of the conditions.
     fn known_as(&mut self, any_of: &[Condition], set: &mut MachineSet) -> Result<(), StoreError> {
-        let one_line = |lines: &str| lines.split('\n').any(|line| meets(any_of, line));
-        self.look_at_texts("SELECT known_as, number FROM machine_numbers ORDER BY number", one_line, set)
+        let parts = parts_of_all(any_of);
+        let one_line =
+            |words: &str| may_meet(parts.as_deref(), words) && words.split('\n').any(|line| meets(any_of, line));
+        self.look_at_texts("SELECT words, number FROM machine_words ORDER BY number", one_line, set)
     }
 
     fn look_at_texts(
@@ -298,6 +301,22 @@ impl Asker<'_> {
         }
         Ok(())
     }
+}
+
+/// What a text contains, in small letters, that meets one of the conditions: one of these. None when that cannot be said.
+fn parts_of_all(any_of: &[Condition]) -> Option<Vec<String>> {
+    let part = |condition: &Condition| match condition {
+        Condition::Looks(Matcher::Pattern(pattern)) => pattern.literal().map(str::to_lowercase),
+        Condition::Text(text) => Some(text.to_lowercase()),
+        Condition::Looks(Matcher::Network(_)) | Condition::Range(..) => None,
+    };
+    any_of.iter().map(|condition| part(condition).filter(|part| part.is_ascii())).collect()
+}
+
+/// Whether a text in small letters may meet a condition of these parts. It is quickly told, and most do not.
+fn may_meet(parts: Option<&[String]>, text: &str) -> bool {
+    // Beyond ASCII there are letters that a pattern takes for others.
+    parts.is_none_or(|parts| !text.is_ascii() || parts.iter().any(|part| text.contains(part.as_str())))
 }
 
 /// Whether a text meets one of the conditions.

@@ -17,8 +17,8 @@ const KEPT_ELSEWHERE: [&str; 2] = ["id", "name"];
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Entry {
     pub(super) name: String,
-    /// Every text by which a word alone finds it, a line each.
-    pub(super) known_as: String,
+    /// Every text by which a word alone finds it, in small letters, a line each.
+    pub(super) words: String,
     /// Which values stand under which fields.
     pub(super) terms: Terms,
 }
@@ -90,12 +90,13 @@ impl Entry {
 
     fn from_facts(name: String, facts: &Facts) -> Self {
         let found_by = FREE_TEXT.iter().flat_map(|key| facts.values(key));
-        let lines: Vec<_> = found_by.filter_map(|value| value.text().map(|text| text.replace('\n', " "))).collect();
+        let lines: Vec<_> =
+            found_by.filter_map(|value| value.text().map(|text| text.replace('\n', " ").to_lowercase())).collect();
         let mut terms = terms(facts);
         for key in KEPT_ELSEWHERE {
             let field = field_number(key);
             terms.retain(|(other, _), _| *other != field);
         }
-        Self { name, known_as: lines.join("\n"), terms }
+        Self { name, words: lines.join("\n"), terms }
     }
 }

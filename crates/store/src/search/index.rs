@@ -25,11 +25,11 @@ impl Tx {
             return Ok(());
         }
         let entry = Entry::of(&machine(row)?, None);
-        let number = query("INSERT INTO machine_numbers (id, name, known_as) VALUES (?1, ?2, ?3)")
+        let number = query("INSERT INTO machine_numbers (id, name) VALUES (?1, ?2)")
             .bind(row.id.to_string())
             .bind(entry.name)
-            .bind(entry.known_as)
             .insert(&mut self.connection)?;
+        self.save_words(number, entry.words)?;
         self.change_terms(number_of(number, row.id)?, &Terms::new(), &entry.terms)
     }
 
@@ -41,12 +41,14 @@ impl Tx {
         let Some(Place { number, last_run }) = self.place(after.id)? else { return Ok(()) };
         let (old, new) =
             (Entry::of(&machine(before)?, last_run.as_ref()), Entry::of(&machine(after)?, last_run.as_ref()));
-        if (&old.name, &old.known_as) != (&new.name, &new.known_as) {
-            query("UPDATE machine_numbers SET name = ?2, known_as = ?3 WHERE number = ?1")
+        if old.name != new.name {
+            query("UPDATE machine_numbers SET name = ?2 WHERE number = ?1")
                 .bind(i64::from(number))
                 .bind(new.name)
-                .bind(new.known_as)
                 .execute(&mut self.connection)?;
+        }
+        if old.words != new.words {
+            self.save_words(number.into(), new.words)?;
         }
         self.change_terms(number, &old.terms, &new.terms)
     }
@@ -108,6 +110,14 @@ impl Tx {
         let last_run =
             last_run.map(|run| from_json(&run, || format!("the last run of machine {machine}"))).transpose()?;
         Ok(Some(Place { number: number_of(number, machine)?, last_run }))
+    }
+
+    fn save_words(&mut self, number: i64, words: String) -> Result<(), StoreError> {
+        query("INSERT OR REPLACE INTO machine_words (number, words) VALUES (?1, ?2)")
+            .bind(number)
+            .bind(words)
+            .execute(&mut self.connection)?;
+        Ok(())
     }
 
     fn change_terms(&mut self, number: u32, old: &Terms, new: &Terms) -> Result<(), StoreError> {

@@ -30,9 +30,10 @@ fn rebuild(connection: &mut Connection) -> Result<(), StoreError> {
     // What is known of a last run is nowhere else in one place; it stays with the number.
     for sql in [
         "DELETE FROM machine_index",
+        "DELETE FROM machine_words",
         "DELETE FROM machine_numbers WHERE id NOT IN (SELECT id FROM objects WHERE kind = 'Machine')",
-        "INSERT INTO machine_numbers (id, name, known_as)
-         SELECT id, name, '' FROM objects WHERE kind = 'Machine' AND id NOT IN (SELECT id FROM machine_numbers)
+        "INSERT INTO machine_numbers (id, name)
+         SELECT id, name FROM objects WHERE kind = 'Machine' AND id NOT IN (SELECT id FROM machine_numbers)
          ORDER BY name",
     ] {
         query(sql).execute(&mut *connection)?;
@@ -59,7 +60,7 @@ fn fill(connection: &mut Connection, chunk: i64) -> Result<(), StoreError> {
     .bind(first + i64::from(CHUNK))
     .fetch_all(&mut *connection)?;
     let mut rows = Rows::new();
-    let mut known_as = Vec::with_capacity(machines.len());
+    let (mut names, mut words) = (Vec::with_capacity(machines.len()), Vec::with_capacity(machines.len()));
     for row in machines {
         let number: i64 = row.get("number")?;
         let last_run: Option<String> = row.get("last_run")?;
@@ -74,7 +75,8 @@ fn fill(connection: &mut Connection, chunk: i64) -> Result<(), StoreError> {
         for (key, value) in entry.terms {
             rows.entry(key).or_insert_with(|| (value, Vec::new())).1.push(member);
         }
-        known_as.push([number.into(), entry.name.into(), entry.known_as.into()]);
+        names.push([number.into(), entry.name.into()]);
+        words.push([number.into(), entry.words.into()]);
     }
     let rows = rows
         .into_iter()
@@ -84,6 +86,7 @@ fn fill(connection: &mut Connection, chunk: i64) -> Result<(), StoreError> {
         rows.collect(),
         &mut *connection,
     )?;
-    execute_each("UPDATE machine_numbers SET name = ?2, known_as = ?3 WHERE number = ?1", known_as, connection)?;
+    execute_each("UPDATE machine_numbers SET name = ?2 WHERE number = ?1", names, &mut *connection)?;
+    execute_each("INSERT INTO machine_words (number, words) VALUES (?1, ?2)", words, connection)?;
     Ok(())
 }

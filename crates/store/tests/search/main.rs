@@ -205,7 +205,7 @@ async fn an_index_that_is_gone_or_of_older_rules_is_made_anew() {
     rig.store().update_status::<Machines>(machine.id, |status| status.inventory = Some(seen)).await.unwrap();
     for meddle in [
         "DELETE FROM machine_index; DELETE FROM machine_numbers; DELETE FROM meta WHERE key = 'search_rules'",
-        "UPDATE meta SET value = '0' WHERE key = 'search_rules'; UPDATE machine_numbers SET name = 'x', known_as = ''",
+        "UPDATE meta SET value = '0' WHERE key = 'search_rules'; UPDATE machine_numbers SET name = 'x'; DELETE FROM machine_words",
     ] {
         rig.meddle(meddle).await;
         assert_eq!(found(&rig, "params.rack = A1").await, ["m1", "m2"]);
