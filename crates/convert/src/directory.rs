@@ -126,19 +126,8 @@ fn language(path: &str, text: &str) -> Option<Language> {
         _ if text.contains("<%") && text.contains("%>") => Some(Language::Erb),
         "yaml" | "yml" | "json" => Some(Language::Go),
         _ if is_in_templates(path) && !text.contains("{%") => Some(Language::Go),
-        _ => has_go_action(text).then_some(Language::Go),
+        _ => objects::has_action(text).then_some(Language::Go),
     }
-}
-
-/// `{{ .x`, `{{ if .x` and the like, which other languages with the same braces do not have.
-fn has_go_action(text: &str) -> bool {
-    const WORDS: [&str; 5] = ["if ", "range ", "with ", "template \"", "end"];
-    text.split("{{").skip(1).any(|action| {
-        let action = action.trim_start_matches('-').trim_start();
-        action.starts_with(['.', '$'])
-            || WORDS[..3].iter().any(|word| action.starts_with(word) && action.contains('.'))
-            || action.starts_with(WORDS[3])
-    })
 }
 
 #[cfg(test)]

@@ -5,7 +5,9 @@ use serde_json::Value;
 
 /// Every document of a file; JSON is YAML.
 pub(crate) fn documents(text: &str) -> Result<Vec<Value>, Refusal> {
-    let options = serde_saphyr::options! { with_snippet: false };
+    // Go's library takes the last of two members with one name.
+    let duplicates = serde_saphyr::options::DuplicateKeyPolicy::LastWins;
+    let options = serde_saphyr::options! { with_snippet: false, duplicate_keys: duplicates };
     serde_saphyr::from_multiple_with_options::<Value>(text, options).map_err(|error| {
         let (line, column) = error.location().map_or((1, 1), |place| (place.line(), place.column()));
         let position = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);

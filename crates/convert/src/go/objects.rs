@@ -160,10 +160,14 @@ pub struct Object {
     pub stages: Vec<String>,
     /// The profiles of a stage or a profile.
     pub profiles: Vec<String>,
-    /// The parameters of a profile or a stage.
+    /// The parameters of a profile or a stage; texts in them that are templates are translated.
     pub params: Map<String, Value>,
-    /// The JSON schema of a parameter.
+    /// Which parameters have such texts, a parameter's own name among them.
+    pub templated: Vec<String>,
+    /// The JSON schema of a parameter, without its default.
     pub schema: Option<Value>,
+    /// What a parameter is where nothing sets it.
+    pub default: Option<Value>,
     /// Whether a parameter is a secret.
     pub secure: bool,
     /// Further members that an operator set.
@@ -205,6 +209,15 @@ fn object(kind: Option<ObjectKind>, value: &Value, text: &str) -> Option<Object>
     let mut reader = Reader { text, name: name.clone(), refusals: Vec::new() };
     let templates = reader.templates(kind, members);
     let arches = if kind == ObjectKind::BootEnv { reader.arches(members) } else { BTreeMap::new() };
+    let (params, mut templated) = reader.params(members);
+    let mut schema = members.get("Schema").cloned();
+    let default = schema.as_mut().and_then(Value::as_object_mut).and_then(|schema| schema.remove("default"));
+    let default = default.map(|mut default| {
+        if reader.value(&mut default) {
+            templated.push(name.clone());
+        }
+        default
+    });
     let os = members.get("OS").and_then(Value::as_object);
     let of_os = |name: &str| os.and_then(|os| string(os, name));
     let tasks = strings(members, "Tasks").into_iter().chain(strings(members, "Prerequisites")).collect();
@@ -228,8 +241,10 @@ fn object(kind: Option<ObjectKind>, value: &Value, text: &str) -> Option<Object>
         tasks,
         stages: strings(members, "Stages"),
         profiles: strings(members, "Profiles"),
-        params: members.get("Params").and_then(Value::as_object).cloned().unwrap_or_default(),
-        schema: members.get("Schema").cloned(),
+        params,
+        templated,
+        schema,
+        default,
         secure: flag(members, "Secure"),
         meta: words(members.get("Meta")),
         refusals: reader.refusals,
@@ -323,6 +338,39 @@ impl Reader<'_> {
         }
     }
 
+    /// The parameters, and the names of those that hold templates.
+    fn params(&mut self, members: &Map<String, Value>) -> (Map<String, Value>, Vec<String>) {
+        let mut params = members.get("Params").and_then(Value::as_object).cloned().unwrap_or_default();
+        let mut templated = Vec::new();
+        for (name, value) in &mut params {
+            if self.value(value) {
+                templated.push(name.clone());
+            }
+        }
+        (params, templated)
+    }
+
+    /// Translates the texts in a value that are templates; says whether there are any.
+    fn value(&mut self, value: &mut Value) -> bool {
+        match value {
+            Value::String(text) if has_action(text) => {
+                let name = self.name.clone();
+                let converted = self.convert(&name, text);
+                let is_template = converted.is_some();
+                if let Some(converted) = converted {
+                    *text = converted.text;
+                }
+                is_template
+            }
+            // Every one is translated, not only the first.
+            Value::Array(items) => items.iter_mut().filter_map(|item| self.value(item).then_some(())).count() > 0,
+            Value::Object(members) => {
+                members.values_mut().filter_map(|member| self.value(member).then_some(())).count() > 0
+            }
+            _ => false,
+        }
+    }
+
     fn line(&mut self, original: Option<String>) -> Option<Line> {
         let original = original?;
         let name = self.name.clone();
@@ -344,4 +392,14 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// Whether a value is a template of Digital Rebar's: other languages have the same braces.
+pub(crate) fn has_action(text: &str) -> bool {
+    const STATEMENTS: [&str; 3] = ["if ", "range ", "with "];
+    text.split("{{").skip(1).any(|action| {
+        let action = action.trim_start_matches('-').trim_start();
+        let is_statement = STATEMENTS.iter().any(|word| action.starts_with(word));
+        action.starts_with(['.', '$']) || action.starts_with("template \"") || (is_statement && action.contains('.'))
+    })
 }

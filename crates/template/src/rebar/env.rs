@@ -160,6 +160,8 @@ impl System {
         let os = self.facts.os.as_ref();
         let distribution = os.map(|os| distribution(&os.name.to_lowercase(), &os.family)).unwrap_or_default();
         Some(match name {
+            // Relatives of Red Hat's are told apart by it.
+            "Codename" if distribution == "redhat" => os.map(|os| os.name.to_lowercase()).unwrap_or_default(),
             "Codename" => os.and_then(|os| os.codename.clone()).unwrap_or_default(),
             "Family" | "FamilyName" => distribution,
             "FamilyType" => family_type(&distribution).to_owned(),
@@ -183,7 +185,7 @@ impl System {
 
 /// What Digital Rebar's content calls a distribution: relatives of Red Hat's go by that name.
 fn distribution(name: &str, family: &str) -> String {
-    const OWN: [&str; 8] = ["debian", "ubuntu", "fedora", "photon", "suse", "sles", "opensuse", "coreos"];
+    const OWN: [&str; 7] = ["debian", "ubuntu", "fedora", "suse", "sles", "opensuse", "coreos"];
     if OWN.contains(&name) {
         return name.to_owned();
     }

@@ -184,7 +184,8 @@ mod tests {
     fn a_document_looks_like_those_of_gos_library() {
         let value =
             json!({"b": [{"name": "x", "on": true}, "y", ["z"]], "a": {"port": 22, "text": "one\ntwo\n"}, "e": []});
-        let yaml = "a:\n  port: 22\n  text: |\n    one\n    two\nb:\n- name: x\n  \"on\": true\n- \"y\"\n- - z\ne: []\n";
+        let yaml =
+            "a:\n  port: 22\n  text: |\n    one\n    two\nb:\n- name: x\n  \"on\": true\n- \"y\"\n- - z\ne: []\n";
         assert_eq!(document(&value), yaml);
     }
 
