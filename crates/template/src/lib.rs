@@ -25,6 +25,7 @@ mod set;
 mod snippet;
 mod variables;
 mod walk;
+mod written;
 
 pub use error::{Frame, RenderError, Wrong};
 pub use limits::{

@@ -15,6 +15,8 @@ pub const MAX_PARAM_DEPTH: usize = 8;
 /// How many snippets one render may take in, those in loops counted each time.
 pub const MAX_SNIPPETS: usize = 2_000;
 
+/// How much of a thread's stack templates within one another may take; threads of the server have two megabytes.
+pub(crate) const MAX_STACK_BYTES: usize = 1 << 20;
 /// Instructions of the template machine: about a second of work, thousands of times what a boot script takes.
 pub(crate) const FUEL: u64 = 2_000_000;
 /// Depth of macros and includes that call each other; the engine counts 4 for a macro and 10 for an include.

@@ -23,6 +23,8 @@ pub(crate) struct Render {
     facts: Arc<Facts>,
     library: Arc<Library>,
     deadline: Instant,
+    /// Where on the thread's stack the render began.
+    stack: usize,
     cache: Mutex<BTreeMap<&'static str, Value>>,
     progress: Mutex<Progress>,
 }
@@ -36,6 +38,8 @@ pub(crate) struct Progress {
     pub(crate) params: Vec<String>,
     /// Instructions of finished snippets.
     pub(crate) fuel: u64,
+    /// How many templates are being rendered now, each in another.
+    pub(crate) nested: usize,
     /// How many snippets were begun.
     pub(crate) begun: usize,
     /// What was used.
@@ -59,6 +63,7 @@ impl Render {
             facts,
             library,
             deadline: Instant::now() + MAX_DURATION,
+            stack: stack_address(),
             cache: Mutex::default(),
             progress: Mutex::default(),
         }
@@ -96,6 +101,11 @@ impl Render {
         Err(Error::new(ErrorKind::OutOfFuel, format!("the render took longer than {} s", MAX_DURATION.as_secs())))
     }
 
+    /// How much of the stack the render has taken.
+    pub(crate) fn stack_bytes(&self) -> usize {
+        self.stack.abs_diff(stack_address())
+    }
+
     /// Ends the render: values that hold on to it are let go, and what it used is told.
     pub(crate) fn finish(&self) -> Used {
         lock(&self.cache).clear();
@@ -105,6 +115,12 @@ impl Render {
     pub(crate) fn progress(&self) -> MutexGuard<'_, Progress> {
         lock(&self.progress)
     }
+}
+
+/// About where the stack ends now.
+fn stack_address() -> usize {
+    let here = 0_u8;
+    std::ptr::from_ref(&here).addr()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

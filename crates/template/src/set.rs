@@ -227,7 +227,7 @@ pub(crate) fn check_length(template: &str, bytes: usize) -> Result<(), RenderErr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Param;
+    use crate::facts::{BootEnv, Param, PartitionTable};
     use serde_json::json;
 
     fn facts() -> Arc<Facts> {
@@ -264,5 +264,24 @@ mod tests {
         let set = TemplateSet::new([("greeting", "Hello {{ name }}")]);
         let source = TemplateSource { name: "draft", text: "{% set name = 'you' %}{% include 'Greeting' %}" };
         assert_eq!(set.preview(source, &facts()).unwrap().text, "Hello you");
+    }
+
+    #[test]
+    fn a_layout_and_boot_arguments_are_rendered_when_they_are_read() {
+        let mut facts = Facts::clone(&facts());
+        facts.partition_table = Some(PartitionTable { name: "lvm".to_owned(), ..PartitionTable::default() });
+        let args = "quiet name={{ machine.name }}".to_owned();
+        facts.boot_env = Some(BootEnv { args, args_are_template: true, ..BootEnv::default() });
+        let set = TemplateSet::new([
+            ("ks", "{{ partition_table.text }} {{ boot_env.args }} {{ partition_table.name }}"),
+            ("lvm", "part / # {{ machine.name }}"),
+        ]);
+        assert_eq!(set.render("ks", &Arc::new(facts.clone())).unwrap().text, "part / # n1 quiet name=n1 lvm");
+        facts.partition_table = Some(PartitionTable {
+            name: "own".to_owned(),
+            text: Some("part {{ machine.nmae }}".to_owned()),
+            ..PartitionTable::default()
+        });
+        assert_eq!(set.render("ks", &Arc::new(facts)).unwrap_err().place(), ("own", Some(1)));
     }
 }

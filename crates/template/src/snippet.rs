@@ -4,7 +4,7 @@
 //! what distinguishes it from `{% include "name" %}`, which shares its variables.
 
 use crate::bounded::Bounded;
-use crate::limits::{FUEL, MAX_SNIPPET_DEPTH, MAX_SNIPPETS};
+use crate::limits::{FUEL, MAX_PARAM_DEPTH, MAX_SNIPPET_DEPTH, MAX_SNIPPETS, MAX_STACK_BYTES};
 use crate::scope::{Render, Scope};
 use minijinja::value::Kwargs;
 use minijinja::{Environment, Error, ErrorKind, State, Template, Value};
@@ -98,16 +98,29 @@ impl Render {
 
     /// Renders a template of this render into text; its work counts towards the render's limits.
     pub(crate) fn render_nested(&self, template: &Template<'_, '_>, scope: Scope) -> Result<String, Error> {
+        self.enter_nested()?;
         let mut output = Bounded::new();
         let done = template.render_captured_to(Value::from_object(scope), &mut output).map_err(|error| {
             Error::new(ErrorKind::BadInclude, format!("error in {:?}", template.name())).with_source(error)
-        })?;
+        });
         let mut progress = self.progress();
-        progress.fuel += done.state().fuel_levels().map_or(0, |(consumed, _)| consumed);
+        progress.nested -= 1;
+        progress.fuel += done?.state().fuel_levels().map_or(0, |(consumed, _)| consumed);
         if progress.fuel > FUEL {
             return Err(Error::from(ErrorKind::OutOfFuel));
         }
         Ok(output.into_text())
+    }
+
+    /// Whatever takes a template into another goes down the stack: a layout that reads itself has no name by which
+    /// a circle of snippets would be seen.
+    fn enter_nested(&self) -> Result<(), Error> {
+        let mut progress = self.progress();
+        if progress.nested == MAX_SNIPPET_DEPTH + MAX_PARAM_DEPTH || self.stack_bytes() > MAX_STACK_BYTES {
+            return Err(refused("templates lie too deep in one another: does one read itself?".to_owned()));
+        }
+        progress.nested += 1;
+        Ok(())
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::facts::Facts;
 use crate::params::Params;
-use crate::scope::Scope;
+use crate::scope::{Render, Scope};
+use crate::written::Written;
 use minijinja::Value;
 use minijinja::value::Serde;
 use serde::Serialize;
@@ -44,7 +45,11 @@ pub(crate) fn variable(scope: &Arc<Scope>, name: &str) -> Option<Value> {
     let key = NAMES.get(NAMES.binary_search(&name).ok()?)?;
     let render = scope.render();
     Some(render.cached(key, || match *key {
+        "boot_env" => Written::value(render.facts().boot_env.as_ref(), "args", Render::boot_args, render),
         "params" => Value::from_object(Params::new(render)),
+        "partition_table" => {
+            Written::value(render.facts().partition_table.as_ref(), "text", Render::partition_table, render)
+        }
         other => section(scope.facts(), other),
     }))
 }
@@ -52,7 +57,6 @@ pub(crate) fn variable(scope: &Arc<Scope>, name: &str) -> Option<Value> {
 fn section(facts: &Facts, name: &str) -> Value {
     match name {
         "bmc" => value(&facts.bmc),
-        "boot_env" => value(&facts.boot_env),
         "group" => value(facts.group()),
         "groups" => value(&facts.groups),
         "inputs" => value(&facts.inputs),
@@ -63,7 +67,6 @@ fn section(facts: &Facts, name: &str) -> Value {
         "organization" => value(&facts.organization),
         "os" => value(&facts.os),
         "owner" => value(&facts.owner),
-        "partition_table" => value(&facts.partition_table),
         "preview" => value(facts.preview),
         "profiles" => value(&facts.profiles),
         "realm" => value(&facts.realm),
@@ -93,7 +96,7 @@ mod tests {
     #[test]
     fn the_names_are_in_order_and_each_is_a_variable() {
         assert!(NAMES.is_sorted());
-        for name in NAMES.iter().filter(|name| **name != "params") {
+        for name in NAMES.iter().filter(|name| !["boot_env", "params", "partition_table"].contains(name)) {
             assert!(!section(&Facts::default(), name).is_undefined(), "{name}");
         }
     }

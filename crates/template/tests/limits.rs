@@ -1,8 +1,8 @@
 //! What a template cannot do: run without an end, grow without an end, or take itself in.
 
 use std::sync::Arc;
-use template::facts::{Facts, Param};
-use template::{MAX_TEMPLATE_BYTES, RenderError, Rendered, TemplateSet};
+use template::facts::{Facts, Param, PartitionTable};
+use template::{MAX_SNIPPET_DEPTH, MAX_TEMPLATE_BYTES, RenderError, Rendered, TemplateSet};
 
 fn render(templates: &[(&str, &str)], facts: Facts) -> Result<Rendered, RenderError> {
     let set = TemplateSet::new(templates.iter().copied());
@@ -62,6 +62,38 @@ fn includes_and_snippets_in_a_circle_end_on_a_small_stack() {
             .collect();
         let chain: Vec<(&str, &str)> = chain.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
         assert!(message(&chain).contains("snippets lie more than 16 deep in one another"));
+    });
+}
+
+#[test]
+fn a_layout_that_reads_itself_ends_on_a_small_stack() {
+    on_a_small_stack(|| {
+        let table = PartitionTable { name: "layout".to_owned(), ..PartitionTable::default() };
+        let facts = || Facts { partition_table: Some(table.clone()), ..Facts::default() };
+        for text in ["{{ partition_table.text }}", "{{ host.diskLayout }}"] {
+            let says = render(&[("layout", text)], facts()).expect_err("it reads itself").to_string();
+            assert!(says.contains("templates lie too deep in one another: does one read itself?"), "{says}");
+        }
+    });
+}
+
+#[test]
+fn snippets_deep_in_includes_end_on_a_small_stack() {
+    on_a_small_stack(|| {
+        let mut library = Vec::new();
+        for level in 0..MAX_SNIPPET_DEPTH {
+            for step in 0..10 {
+                library.push((format!("s{level}-{step}"), format!("{{% include 's{level}-{}' %}}", step + 1)));
+            }
+            library.push((format!("s{level}-10"), format!("{{{{ snippet('s{}-0') }}}}", level + 1)));
+        }
+        library.push((format!("s{MAX_SNIPPET_DEPTH}-0"), "end".to_owned()));
+        let library: Vec<(&str, &str)> = library.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        // How deep fits depends on how the engine was compiled.
+        match render(&library, Facts::default()) {
+            Ok(rendered) => assert_eq!(rendered.text, "end"),
+            Err(error) => assert!(error.to_string().contains("templates lie too deep in one another"), "{error}"),
+        }
     });
 }
 
