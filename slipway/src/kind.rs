@@ -1,5 +1,6 @@
 //! Kinds of object as they are typed: `machine`, `machines`, `Machine`.
 
+use crate::exit::Usage;
 use crate::output::{Table, word};
 use client::{Client, ClientError};
 use serde_json::Value;
@@ -63,6 +64,14 @@ macro_rules! define_calls {
 }
 
 types::for_each_kind!(define_calls);
+
+/// Every machine for which the expression holds. Nothing else is searched.
+pub(crate) async fn search(client: &Client, kind: Kind, expression: &str) -> anyhow::Result<Vec<Value>> {
+    if kind != Kind::Machine {
+        return Err(Usage(format!("--search finds machines; for {} it means nothing", kind.plural())).into());
+    }
+    Ok(client.search_all_machines(expression).await?.iter().map(value).collect())
+}
 
 fn value<Spec: serde::Serialize, Status: serde::Serialize>(object: &Object<Spec, Status>) -> Value {
     serde_json::to_value(object).expect("it came as JSON")

@@ -4,6 +4,7 @@ use artifact::folder::FolderError;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, StatusCode, Uri};
+use search::SyntaxError;
 use std::io;
 use store::{ApplyError, PushCommandError, StartRunError, StoreError};
 use types::{Digest, Name, RunId, chain};
@@ -29,6 +30,8 @@ pub(crate) enum ApiError {
     Invalid { pointer: String, detail: String },
     #[error("{name} is not understood: {detail}")]
     Query { name: &'static str, detail: String },
+    #[error("search is not understood: {0}")]
+    Search(SyntaxError),
     #[error("{} of the documents cannot be applied; nothing was changed", .0.len())]
     Documents(Vec<DocumentProblem>),
     #[error("name the version that the change is based on, as \"version\" or in If-Match")]
@@ -92,7 +95,7 @@ impl ApiError {
                 (StatusCode::NOT_FOUND, code::NOT_FOUND)
             }
             Self::NoMethod { .. } => (StatusCode::METHOD_NOT_ALLOWED, code::METHOD_NOT_ALLOWED),
-            Self::Malformed { .. } | Self::Query { .. } | Self::UploadBroken => {
+            Self::Malformed { .. } | Self::Query { .. } | Self::Search(_) | Self::UploadBroken => {
                 (StatusCode::BAD_REQUEST, code::MALFORMED)
             }
             Self::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, code::INVALID),
@@ -120,6 +123,7 @@ impl ApiError {
     fn pointer(&self) -> Option<String> {
         match self {
             Self::Invalid { pointer, .. } => Some(pointer.clone()),
+            Self::Search(_) => Some("/search".to_owned()),
             Self::Store(StoreError::SecretNotGiven { path }) => Some(format!("/spec{path}")),
             Self::Store(StoreError::NameTaken { .. }) => Some("/name".to_owned()),
             Self::Store(StoreError::MacTaken { .. }) => Some("/spec/macs".to_owned()),
@@ -142,6 +146,14 @@ impl ApiError {
             code: code.to_owned(),
             detail,
             pointer: self.pointer(),
+            column: match self {
+                Self::Search(error) => u64::try_from(error.column).ok(),
+                _ => None,
+            },
+            hint: match self {
+                Self::Search(error) => error.hint.clone(),
+                _ => None,
+            },
             errors: match self {
                 Self::Documents(errors) => errors.clone(),
                 _ => Vec::new(),

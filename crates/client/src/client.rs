@@ -13,11 +13,11 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use types::event::Event;
-use types::object::{Object, Spec};
+use types::object::{Kind, Object, Spec};
 use types::{Name, RunId, Secret};
 use url::Url;
 use wire::{
-    ApplyFile, ApplyReport, ApplyRequest, Create, Export, Health, Image, Page, Pools, Problem, RunView,
+    ApplyFile, ApplyReport, ApplyRequest, Create, Export, Health, Image, Machine, Page, Pools, Problem, RunView,
     StartRun, Update, Version, Whoami,
 };
 use workflow::{Command, RunState};
@@ -66,6 +66,8 @@ struct ListQuery<'a> {
     after: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    search: Option<&'a str>,
 }
 
 type Stored<S> = Object<S, <S as Spec>::Status>;
@@ -158,7 +160,32 @@ impl Client {
         limit: Option<usize>,
     ) -> Result<Page<Stored<S>>, ClientError> {
         let (url, request) = self.request(Method::GET, &[S::KIND.plural()]);
-        self.send((url, request.query(&ListQuery { after, limit }))).await
+        self.send((url, request.query(&ListQuery { after, limit, search: None }))).await
+    }
+
+    /// A part of the machines for which the expression holds, in the order of their names.
+    pub async fn search_machines(
+        &self,
+        search: &str,
+        after: Option<&str>,
+        limit: Option<usize>,
+    ) -> Result<Page<Machine>, ClientError> {
+        let (url, request) = self.request(Method::GET, &[Kind::Machine.plural()]);
+        self.send((url, request.query(&ListQuery { after, limit, search: Some(search) }))).await
+    }
+
+    /// Every machine for which the expression holds, in the order of their names.
+    pub async fn search_all_machines(&self, search: &str) -> Result<Vec<Machine>, ClientError> {
+        let mut all = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self.search_machines(search, after.as_deref(), Some(1000)).await?;
+            all.extend(page.items);
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(all),
+            }
+        }
     }
 
     /// Every object of a kind, in the order of their names.

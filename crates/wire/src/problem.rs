@@ -17,9 +17,15 @@ pub struct Problem {
     pub code: String,
     /// What went wrong this time.
     pub detail: String,
-    /// Where in the request's body, as a JSON pointer (RFC 6901).
+    /// Where in the request's body, or which parameter of its query, as a JSON pointer (RFC 6901).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
+    /// Where in what `pointer` names, in characters and counted from 1, when that is an expression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<u64>,
+    /// What would do instead, when that can be guessed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
     /// Every document that is wrong, when documents were sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<DocumentProblem>,

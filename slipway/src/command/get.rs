@@ -12,6 +12,9 @@ pub(crate) struct Options {
     kind: KindName,
     /// One of them, by name or id.
     name: Option<String>,
+    /// The machines for which this expression holds, such as 'state=failed and memory>=64GiB'.
+    #[arg(long, value_name = "EXPR", conflicts_with = "name")]
+    search: Option<String>,
     #[command(flatten)]
     connection: Connection,
 }
@@ -20,6 +23,11 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<Exit> {
     let client = options.connection.client()?;
     let KindName(kind) = options.kind;
     let format = options.connection.output;
+    if let Some(search) = &options.search {
+        let objects = kind::search(&client, kind, search).await?;
+        print(format, &objects, |objects| kind::table(kind, objects))?;
+        return Ok(Exit::Done);
+    }
     match &options.name {
         Some(name) => {
             let object = kind::find(&client, kind, name).await?;

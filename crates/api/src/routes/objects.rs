@@ -1,12 +1,17 @@
 //! The collections of objects: the same five routes for each kind.
 
+use crate::App;
 use crate::error::{ApiError, ApiResult};
+use crate::service::{object, search};
 use axum::response::{IntoResponse, Response};
 use http::header::{ETAG, IF_MATCH, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
-use types::object::Object;
+use std::any::Any;
+use store::ObjectKind;
+use types::object::{Kind, Object};
 use utoipa::IntoParams;
+use wire::Page;
 
 /// Which part of a list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -19,6 +24,8 @@ pub(crate) struct ListQuery {
     limit: Option<usize>,
     /// Objects whose names contain this.
     name: Option<String>,
+    /// Machines for which this expression holds, such as `state=failed and memory>=64GiB`. Of machines only.
+    search: Option<String>,
 }
 
 /// An object as it travels, with its version as entity tag.
@@ -56,10 +63,27 @@ pub(crate) fn if_match(headers: &HeaderMap) -> ApiResult<Option<u64>> {
     version.map(Some).ok_or_else(wrong)
 }
 
+/// The part of a list that is asked for.
+async fn page<K: ObjectKind>(app: &App, query: &ListQuery) -> ApiResult<Page<Object<K::Spec, K::Status>>> {
+    let ListQuery { after, limit, name, search } = query;
+    let limit = object::limit(*limit)?;
+    if K::KIND == Kind::Machine {
+        let expression = search::of_list(name.as_deref(), search.as_deref())?;
+        let page: Box<dyn Any> = Box::new(search::machines(app, &expression, after.as_deref(), limit).await?);
+        return Ok(*page.downcast().expect("K is the kind of machines"));
+    }
+    if search.is_some() {
+        let detail = format!("only machines are searched; {} are listed, by `name` too", K::KIND.plural());
+        return Err(ApiError::Query { name: "search", detail });
+    }
+    let named = |text: &str| name.as_deref().is_none_or(|part| text.contains(part));
+    object::list::<K>(app, after.as_deref(), limit, |object| named(object.name.as_str())).await
+}
+
 macro_rules! object_routes {
     ($($(#[$doc:meta])* $name:ident, $module:ident, $words:literal, $kind:ident, $spec:ident, $status:ident;)*) => {
         $(pub(crate) mod $module {
-            use super::{Created, ListQuery, Tagged, if_match};
+            use super::{Created, ListQuery, Tagged, if_match, page};
             use crate::App;
             use crate::auth::User;
             use crate::body::Json;
@@ -83,10 +107,7 @@ macro_rules! object_routes {
             pub(crate) async fn list(
                 State(app): State<App>, _: User, Query(query): Query<ListQuery>,
             ) -> ApiResult<impl IntoResponse> {
-                let named = |text: &str| query.name.as_deref().is_none_or(|part| text.contains(part));
-                let limit = object::limit(query.limit)?;
-                let page = object::list::<$kind>(&app, query.after.as_deref(), limit, |object| named(object.name.as_str()));
-                Ok(axum::Json(page.await?))
+                page::<$kind>(&app, &query).await.map(axum::Json)
             }
 
             /// Makes an object.

@@ -18,6 +18,7 @@ pub(crate) mod object;
 pub(crate) mod refusal;
 pub(crate) mod register_agent;
 pub(crate) mod run_view;
+pub(crate) mod search;
 pub(crate) mod site;
 pub(crate) mod start_run;
 pub(crate) mod subnet;

@@ -11,3 +11,4 @@ mod images;
 mod objects;
 mod rig;
 mod runs;
+mod search;
