@@ -7,6 +7,7 @@
 mod boot;
 mod client;
 mod declared;
+mod deployment;
 mod grub;
 pub mod medium;
 mod params;
@@ -17,6 +18,9 @@ pub use boot::{BootDecision, BootFacts, BootReason, BootTarget, MachineFacts, de
 pub use client::{BootOffer, BootServer, Client, ClientArch, LoaderFiles, Program, boot_offer};
 pub use declared::{Declarations, SchemaError, WrongParam, check_declaration};
 pub use grub::{GRUB_START, GRUB_START_NAME, grub_config, grub_local_config, grub_wait_config};
+pub use deployment::{
+    DeployedRun, DeploymentDecision, DeploymentFacts, decide_deployment, refuse_deployed, retry_failed,
+};
 pub use params::{DEFAULT, Layer, Resolved, resolve_params};
 pub use script::{BootEnvFiles, ScriptError, boot_script, no_boot_script, wait_script};
 pub use session::{BootRequest, boot_sessions};
