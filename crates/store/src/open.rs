@@ -6,7 +6,7 @@ use crate::history::{self, Recorder};
 use crate::probe::{NoProbe, Probe};
 use crate::room::{Condition, Room};
 use crate::seal::Sealer;
-use crate::search::rebuild_if_needed;
+use crate::search::{load_words, rebuild_if_needed};
 use crate::signals::Signals;
 use crate::sql::{self, Connection, Migration, NotMigrated, Readers, migrate, query, query_scalar};
 use crate::token;
@@ -101,7 +101,8 @@ impl Store {
         let command_seq = last_command(&mut connection).map_err(database)?;
         let tokens = token::load(&mut connection, clock.now()).map_err(load)?;
         let cards = card::load(&mut connection).map_err(load)?;
-        let signals = Arc::new(Signals::new(last_seq, command_seq, tokens, cards));
+        let words = load_words(&mut connection).map_err(load)?;
+        let signals = Arc::new(Signals::new(last_seq, command_seq, tokens, cards, words));
 
         let readers = Arc::new(Readers::of(&path));
         let tx = Tx::new(connection, Arc::clone(&sealer), Arc::clone(&room), Arc::clone(&clock));

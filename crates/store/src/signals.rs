@@ -2,6 +2,7 @@
 
 use crate::Store;
 use crate::card::CardIndex;
+use crate::search::{WordChange, WordIndex};
 use crate::token::TokenCache;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +17,7 @@ pub(crate) struct Signals {
     pub(crate) due: Arc<Notify>,
     pub(crate) tokens: TokenCache,
     pub(crate) cards: CardIndex,
+    pub(crate) words: WordIndex,
     /// Rises when what is declared for more than one machine changes.
     declared: AtomicU64,
     /// Of machines whose agents wait, and of some that have just stopped.
@@ -62,18 +64,21 @@ pub(crate) struct Effects {
     pub(crate) tokens: Vec<crate::token::TokenChange>,
     /// Network cards that became a machine's.
     pub(crate) cards: Vec<types::MacAddr>,
+    /// What machines are known by now.
+    pub(crate) words: Vec<WordChange>,
     /// What is declared for more than one machine has changed.
     pub(crate) declared: bool,
 }
 
 impl Signals {
-    pub(crate) fn new(last_seq: u64, command_seq: i64, tokens: TokenCache, cards: CardIndex) -> Self {
+    pub(crate) fn new(last_seq: u64, command_seq: i64, tokens: TokenCache, cards: CardIndex, words: WordIndex) -> Self {
         Self {
             last_seq: watch::Sender::new(last_seq),
             command_seq: watch::Sender::new(command_seq),
             due: Arc::new(Notify::new()),
             tokens,
             cards,
+            words,
             declared: AtomicU64::new(1),
             tasks: Mutex::default(),
             writes: AtomicU64::new(0),
@@ -89,12 +94,13 @@ impl Signals {
 
     /// Tells everybody.
     pub(crate) fn publish(&self, effects: Effects) {
-        let Effects { last_seq, command_seq, due, tasks, tokens, cards, declared } = effects;
+        let Effects { last_seq, command_seq, due, tasks, tokens, cards, words, declared } = effects;
         if declared {
             self.declared.fetch_add(1, Ordering::Release);
         }
         self.tokens.take_over(tokens);
         self.cards.take_over(cards);
+        self.words.take_over(words);
         if let Some(seq) = last_seq {
             self.last_seq.send_replace(seq);
         }

@@ -10,8 +10,8 @@ CREATE TABLE machine_numbers (
 ) STRICT;
 CREATE INDEX machine_numbers_by_name ON machine_numbers (name);
 
--- Everything that a word by itself is looked for in, in small letters, a line each. It is looked through from end to
--- end, so nothing else is beside it.
+-- Everything that a word by itself is looked for in, in small letters: a line each, with what it is before it (the
+-- place of its field among those that are looked through). A server has all of it in memory.
 CREATE TABLE machine_words (
     number INTEGER PRIMARY KEY REFERENCES machine_numbers (number) ON DELETE CASCADE,
     words  TEXT NOT NULL

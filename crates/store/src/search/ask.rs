@@ -2,10 +2,11 @@
 
 use super::active::ActiveRuns;
 use super::addresses;
-use super::entry::field_number;
+use super::entry::{field_number, tag_of};
 use super::groups;
 use super::rebuild::is_current;
 use super::set::{Estimate, MachineSet};
+use super::words::WordIndex;
 use crate::StoreError;
 use crate::sql::{self, Connection, Value as Column, query, query_scalar};
 use search::{Condition, Expression, FREE_TEXT, Leaf, Matcher, Node, Value};
@@ -18,6 +19,7 @@ const FEW: usize = 200;
 /// What the index says of an expression.
 pub(super) fn estimate(
     connection: &mut Connection,
+    words: &WordIndex,
     expression: &Expression,
     now: Timestamp,
 ) -> Result<Estimate, StoreError> {
@@ -26,7 +28,7 @@ pub(super) fn estimate(
     }
     let last: Option<i64> = query_scalar("SELECT max(number) FROM machine_numbers").fetch_one(&mut *connection)?;
     let end = last.map_or(0, |last| u32::try_from(last).unwrap_or(u32::MAX - 1) + 1);
-    let mut asker = Asker { connection, now, end, active: None };
+    let mut asker = Asker { connection, words, now, end, active: None };
     match expression.root() {
         None => Ok(Estimate::exactly(MachineSet::all(end))),
         Some(root) => asker.node(root),
@@ -35,6 +37,7 @@ pub(super) fn estimate(
 
 struct Asker<'c> {
     connection: &'c mut Connection,
+    words: &'c WordIndex,
     now: Timestamp,
     /// One more than the largest number of a machine.
     end: u32,
@@ -95,7 +98,7 @@ impl Asker<'_> {
             Leaf::Meets { keys, negated, any_of } => {
                 let mut set = MachineSet::none(self.end);
                 if keys.iter().eq(FREE_TEXT) {
-                    self.known_as(any_of, &mut set)?;
+                    self.known_as(None, any_of, &mut set);
                     self.addresses(any_of, &mut set)?;
                 } else {
                     for key in keys {
@@ -150,7 +153,10 @@ impl Asker<'_> {
             }
         }
         if any_of.iter().any(|condition| matches!(condition, Condition::Looks(_))) {
-            self.look_through(key, any_of, set)?;
+            match tag_of(key).filter(|_| key == "mac" || any_of.iter().all(ignores_case)) {
+                Some(tag) => self.known_as(Some(tag), any_of, set),
+                None => self.look_through(key, any_of, set)?,
+            }
         }
         self.active_runs(key, &|text| meets(any_of, text), set)
     }
@@ -231,34 +237,29 @@ impl Asker<'_> {
             let found: Vec<i64> = query_scalar(sql).bind(text.clone()).fetch_all(&mut *self.connection)?;
             found.into_iter().filter_map(|number| u32::try_from(number).ok()).for_each(|number| set.insert(number));
         }
-        if look {
-            let sql = if key == "name" {
-                "SELECT name, number FROM machine_numbers ORDER BY name"
-            } else {
-                "SELECT id, number FROM machine_numbers ORDER BY id"
-            };
-            let parts = parts_of_all(any_of);
-            self.look_at_texts(sql, |text| may_meet(parts.as_deref(), text) && meets(any_of, text), set)?;
+        match tag_of(key) {
+            // Names have small letters only.
+            Some(tag) if look => self.known_as(Some(tag), any_of, set),
+            None if look => self.look_at_ids(any_of, set)?,
+            _ => {}
         }
         Ok(())
     }
 
-    /// Machines of which something that a word by itself is looked for in meets one of the conditions.
-    fn known_as(&mut self, any_of: &[Condition], set: &mut MachineSet) -> Result<(), StoreError> {
+    /// Machines of which one of the words by which they are known meets one of the conditions: those of a field, or
+    /// any.
+    fn known_as(&mut self, tag: Option<char>, any_of: &[Condition], set: &mut MachineSet) {
         let parts = parts_of_all(any_of);
-        let one_line =
-            |words: &str| may_meet(parts.as_deref(), words) && words.split('\n').any(|line| meets(any_of, line));
-        self.look_at_texts("SELECT words, number FROM machine_words ORDER BY number", one_line, set)
+        let fits = |line: &str| {
+            let mut text = line.chars();
+            text.next().is_some_and(|of| tag.is_none_or(|tag| of == tag)) && meets(any_of, text.as_str())
+        };
+        self.words.find(parts.as_deref(), |words| words.lines().any(fits), set);
     }
 
-    fn look_at_texts(
-        &mut self,
-        sql: &'static str,
-        wanted: impl Fn(&str) -> bool,
-        set: &mut MachineSet,
-    ) -> Result<(), StoreError> {
-        query(sql).visit(&mut *self.connection, |row| {
-            if wanted(row.get_ref(0)?.as_str()?) {
+    fn look_at_ids(&mut self, any_of: &[Condition], set: &mut MachineSet) -> Result<(), StoreError> {
+        query("SELECT id, number FROM machine_numbers ORDER BY id").visit(&mut *self.connection, |row| {
+            if meets(any_of, row.get_ref(0)?.as_str()?) {
                 set.insert(row.get(1)?);
             }
             Ok(())
@@ -303,20 +304,20 @@ impl Asker<'_> {
     }
 }
 
-/// What a text contains, in small letters, that meets one of the conditions: one of these. None when that cannot be said.
+/// What words in small letters contain that meet one of the conditions: one of these. None when that cannot be said.
 fn parts_of_all(any_of: &[Condition]) -> Option<Vec<String>> {
     let part = |condition: &Condition| match condition {
         Condition::Looks(Matcher::Pattern(pattern)) => pattern.literal().map(str::to_lowercase),
         Condition::Text(text) => Some(text.to_lowercase()),
         Condition::Looks(Matcher::Network(_)) | Condition::Range(..) => None,
     };
+    // Beyond ASCII there are letters that a pattern takes for others.
     any_of.iter().map(|condition| part(condition).filter(|part| part.is_ascii())).collect()
 }
 
-/// Whether a text in small letters may meet a condition of these parts. It is quickly told, and most do not.
-fn may_meet(parts: Option<&[String]>, text: &str) -> bool {
-    // Beyond ASCII there are letters that a pattern takes for others.
-    parts.is_none_or(|parts| !text.is_ascii() || parts.iter().any(|part| text.contains(part.as_str())))
+/// Whether it is the same to the condition if letters are small or large.
+fn ignores_case(condition: &Condition) -> bool {
+    matches!(condition, Condition::Looks(Matcher::Pattern(pattern)) if pattern.literal().is_some())
 }
 
 /// Whether a text meets one of the conditions.

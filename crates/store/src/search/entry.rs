@@ -13,11 +13,19 @@ use types::secret::is_secret_name;
 /// Fields whose values are not among the terms: they are columns of `machine_numbers`.
 const KEPT_ELSEWHERE: [&str; 2] = ["id", "name"];
 
+/// What stands before a machine's words in [`Entry::words`], for each field in [`FREE_TEXT`].
+const TAGS: std::ops::RangeFrom<char> = 'a'..;
+
+/// What stands before words of the field; nothing when there are none.
+pub(super) fn tag_of(key: &str) -> Option<char> {
+    TAGS.zip(FREE_TEXT).find(|(_, other)| **other == key).map(|(tag, _)| tag)
+}
+
 /// A machine as the index has it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Entry {
     pub(super) name: String,
-    /// Every text by which a word alone finds it, in small letters, a line each.
+    /// Every text by which a word alone finds it, in small letters: a line each, which begins with its field's tag.
     pub(super) words: String,
     /// Which values stand under which fields.
     pub(super) terms: Terms,
@@ -89,14 +97,19 @@ impl Entry {
     }
 
     fn from_facts(name: String, facts: &Facts) -> Self {
-        let found_by = FREE_TEXT.iter().flat_map(|key| facts.values(key));
-        let lines: Vec<_> =
-            found_by.filter_map(|value| value.text().map(|text| text.replace('\n', " ").to_lowercase())).collect();
+        let mut words = String::new();
+        for (tag, key) in TAGS.zip(FREE_TEXT) {
+            for text in facts.values(key).filter_map(Value::text) {
+                words.push(tag);
+                words.push_str(&text.to_lowercase().replace('\n', " "));
+                words.push('\n');
+            }
+        }
         let mut terms = terms(facts);
         for key in KEPT_ELSEWHERE {
             let field = field_number(key);
             terms.retain(|(other, _), _| *other != field);
         }
-        Self { name, words: lines.join("\n"), terms }
+        Self { name, words, terms }
     }
 }

@@ -29,8 +29,9 @@ impl Tx {
             .bind(row.id.to_string())
             .bind(entry.name)
             .insert(&mut self.connection)?;
+        let number = number_of(number, row.id)?;
         self.save_words(number, entry.words)?;
-        self.change_terms(number_of(number, row.id)?, &Terms::new(), &entry.terms)
+        self.change_terms(number, &Terms::new(), &entry.terms)
     }
 
     /// Brings the index from what a machine's row was to what it is.
@@ -48,7 +49,7 @@ impl Tx {
                 .execute(&mut self.connection)?;
         }
         if old.words != new.words {
-            self.save_words(number.into(), new.words)?;
+            self.save_words(number, new.words)?;
         }
         self.change_terms(number, &old.terms, &new.terms)
     }
@@ -84,6 +85,7 @@ impl Tx {
         let entry = Entry::of(&machine(row)?, last_run.as_ref());
         self.change_terms(number, &entry.terms, &Terms::new())?;
         query("DELETE FROM machine_numbers WHERE number = ?1").bind(i64::from(number)).execute(&mut self.connection)?;
+        self.effects.words.push((number, None));
         Ok(())
     }
 
@@ -112,9 +114,10 @@ impl Tx {
         Ok(Some(Place { number: number_of(number, machine)?, last_run }))
     }
 
-    fn save_words(&mut self, number: i64, words: String) -> Result<(), StoreError> {
+    fn save_words(&mut self, number: u32, words: String) -> Result<(), StoreError> {
+        self.effects.words.push((number, Some(words.as_str().into())));
         query("INSERT OR REPLACE INTO machine_words (number, words) VALUES (?1, ?2)")
-            .bind(number)
+            .bind(i64::from(number))
             .bind(words)
             .execute(&mut self.connection)?;
         Ok(())

@@ -2,7 +2,8 @@
 //!
 //! The index has a row for each value that machines have under a field, with the numbers of those machines
 //! ([`set`]); a comparison comes down to some of these rows, and `and`, `or` and `not` to the sets that they make.
-//! What changes too often to be indexed (leases, active runs) is looked up where it is kept. What an expression means
+//! What changes too often to be indexed (leases, active runs) is looked up where it is kept, and what is looked through
+//! from end to end is in memory ([`words`]). What an expression means
 //! is the crate `search`'s: where the index does not know for certain, the machine's own facts decide.
 
 mod active;
@@ -15,6 +16,7 @@ mod index;
 mod page;
 mod rebuild;
 mod set;
+mod words;
 
 use crate::{Machine, Store, StoreError};
 use page::Question;
@@ -23,6 +25,7 @@ use std::sync::Arc;
 use types::{MachineId, Name};
 
 pub(crate) use rebuild::rebuild_if_needed;
+pub(crate) use words::{WordChange, WordIndex, load as load_words};
 
 impl Store {
     /// Machines for which the expression holds, in the order of their names, after the one named `after`.
@@ -56,6 +59,7 @@ impl Store {
 
     fn question(&self, expression: &Expression, after: Option<&Name>, limit: usize) -> Question {
         let after = after.map_or(String::new(), Name::to_string);
-        Question { expression: expression.clone(), after, limit, now: self.inner.clock.now() }
+        let signals = Arc::clone(&self.inner.signals);
+        Question { expression: expression.clone(), after, limit, now: self.inner.clock.now(), signals }
     }
 }

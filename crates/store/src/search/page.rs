@@ -7,9 +7,11 @@ use crate::column::parse;
 use crate::kinds::Machines;
 use crate::object_row::{ObjectRow, find_row};
 use crate::seal::Sealer;
+use crate::signals::Signals;
 use crate::sql::{Connection, query, query_as, query_scalar};
 use crate::{Machine, StoreError};
 use search::Expression;
+use std::sync::Arc;
 use types::object::Kind;
 use types::{MachineId, Name, Timestamp};
 
@@ -26,6 +28,7 @@ pub(super) struct Question {
     /// At most so many.
     pub(super) limit: usize,
     pub(super) now: Timestamp,
+    pub(super) signals: Arc<Signals>,
 }
 
 /// A machine's number, name and id.
@@ -62,7 +65,7 @@ impl Question {
         connection: &mut Connection,
         mut take: impl FnMut(&mut Connection, &Candidate, bool) -> Result<Option<T>, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
-        let known = estimate(connection, &self.expression, self.now)?;
+        let known = estimate(connection, &self.signals.words, &self.expression, self.now)?;
         let mut candidates = Candidates::new(connection, &known, &self.after)?;
         let mut found = Vec::new();
         while found.len() < self.limit {

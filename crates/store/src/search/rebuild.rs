@@ -8,7 +8,7 @@ use crate::sql::{Connection, Value, execute_each, query, query_scalar};
 use std::collections::BTreeMap;
 
 /// Rises with every change of what the index holds of a machine.
-const RULES: &str = "1";
+const RULES: &str = "2";
 const RULES_KEY: &str = "search_rules";
 
 /// Values by field, and the members of one row of the index.
