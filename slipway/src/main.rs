@@ -12,7 +12,7 @@ mod serve;
 mod watch;
 
 use clap::{Parser, Subcommand};
-use command::{apply, control, delete, export, get, health, image, list, logs, pools, provision, status};
+use command::{apply, control, delete, export, get, health, image, list, logs, pools, provision, status, template};
 use exit::Exit;
 use std::process::ExitCode;
 
@@ -69,6 +69,9 @@ enum Command {
     /// Work with images.
     #[command(subcommand)]
     Image(image::Image),
+    /// Work with templates.
+    #[command(subcommand)]
+    Template(template::Template),
     /// Write the completion script of a shell.
     Completion(command::completion::Options),
     /// A virtual rack to try Slipway on.
@@ -112,6 +115,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Pools(options) => pools::run(options).await,
         Command::Health(options) => health::run(options).await,
         Command::Image(image) => image::run(image).await,
+        Command::Template(template) => template::run(&template),
         Command::Completion(options) => command::completion::run(&options),
     };
     exit.map(Into::into)

@@ -13,3 +13,4 @@ pub(crate) mod logs;
 pub(crate) mod pools;
 pub(crate) mod provision;
 pub(crate) mod status;
+pub(crate) mod template;
