@@ -72,6 +72,10 @@ struct Menu<'a> {
     targets: Vec<(&'a str, &'a str, usize)>,
     /// Whether another file is taken in, whose labels are not known.
     includes: bool,
+    /// Labels that stand twice, with both lines: in a menu within a menu they may.
+    repeated: Vec<(&'a str, usize, usize)>,
+    /// Whether there are menus within the menu.
+    nested: bool,
     /// Where a text for people began.
     help: Option<usize>,
     /// Whether the entry that is being read says what to boot.
@@ -84,6 +88,9 @@ pub(super) fn check(text: &str, findings: &mut Findings) {
         check_line(&mut menu, number, line, findings);
     }
     close_entry(&mut menu, findings);
+    for (label, before, number) in menu.repeated.iter().filter(|_| !menu.nested) {
+        findings.warning(*number, format!("the label {} stands in line {before} already", shown(label)));
+    }
     if let Some(since) = menu.help {
         findings.error(since, "TEXT HELP is not closed by ENDTEXT");
     }
@@ -142,7 +149,7 @@ fn read<'a>(
             close_entry(menu, findings);
             menu.entry = Some((label, number, false));
             if let Some(before) = menu.labels.insert(label, number) {
-                findings.warning(number, format!("the label {} stands in line {before} already", shown(label)));
+                menu.repeated.push((label, before, number));
             }
         }
         ("default" | "ontimeout", Some(label)) => menu.targets.push((name, label, number)),
@@ -152,6 +159,7 @@ fn read<'a>(
             if ["include", "begin", "goto", "exit", "quit"].iter().any(|word| kind.eq_ignore_ascii_case(word)) =>
         {
             menu.includes |= kind.eq_ignore_ascii_case("include");
+            menu.nested |= kind.eq_ignore_ascii_case("begin");
             boots(menu);
         }
         // An entry that can only be looked at.

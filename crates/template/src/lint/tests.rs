@@ -305,6 +305,9 @@ fn pxelinux_menus() {
         &[],
     );
     says(Syntax::Pxelinux, "default vesamenu.c32\nlabel a\n localboot 0\n", &[]);
+    let within =
+        "menu begin one\n label back\n  menu exit\nmenu end\nmenu begin two\n label back\n  menu exit\nmenu end\n";
+    says(Syntax::Pxelinux, within, &[]);
     says(
         Syntax::Pxelinux,
         "DEFAULT locl\nTIMEOUT soon\nLABEL local\n  KERNL vmlinuz\nLABEL\nLABEL local\n  LOCALBOOT 0\nTEXT HELP\nx\n",
