@@ -12,7 +12,10 @@ mod serve;
 mod watch;
 
 use clap::{Parser, Subcommand};
-use command::{apply, control, delete, export, get, health, image, list, logs, pools, provision, status, template};
+use command::{
+    apply, change, control, delete, diff, export, get, health, image, list, logs, params, pools, preview, provision,
+    status, template,
+};
 use exit::Exit;
 use std::process::ExitCode;
 
@@ -38,6 +41,20 @@ enum Command {
     Get(get::Options),
     /// Delete an object.
     Delete(delete::Options),
+    /// Show how YAML files differ from what is stored; exit with 1 where they do.
+    Diff(diff::Options),
+    /// Make a copy of an object, built-in ones too, to change it.
+    Clone(change::CloneOptions),
+    /// Show what names an object, and how many machines an edit of it reaches.
+    Uses(change::Options),
+    /// Show the versions of an object that are kept.
+    Versions(change::Options),
+    /// Make an object what it was at an earlier version.
+    Revert(change::RevertOptions),
+    /// Show a machine's parameters, each with where it comes from.
+    ExplainParams(params::Options),
+    /// Show what a template renders to for a machine, secrets hidden; exit with 1 if its own language refuses it.
+    Preview(preview::Options),
     /// Write every object that is not built in as YAML files.
     Export(export::Options),
     /// Start a workflow on a machine.
@@ -100,6 +117,13 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Apply(options) => apply::run(options).await,
         Command::Get(options) => get::run(options).await,
         Command::Delete(options) => delete::run(options).await,
+        Command::Diff(options) => diff::run(options).await,
+        Command::Clone(options) => change::clone(options).await,
+        Command::Uses(options) => change::uses(options).await,
+        Command::Versions(options) => change::versions(options).await,
+        Command::Revert(options) => change::revert(options).await,
+        Command::ExplainParams(options) => params::run(options).await,
+        Command::Preview(options) => preview::run(options).await,
         Command::Export(options) => export::run(options).await,
         Command::Provision(options) => provision::run(options).await,
         Command::List(options) => list::run(options).await,

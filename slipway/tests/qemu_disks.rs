@@ -103,7 +103,7 @@ impl Scene {
 
     async fn run(&self, workflow: &str, params: &Value) -> RunView {
         let params = serde_json::from_value(params.clone()).unwrap();
-        let start = StartRun { workflow: workflow.parse().unwrap(), params };
+        let start = StartRun { workflow: workflow.parse().ok(), params, ..StartRun::default() };
         let started = self.client.start_run(MACHINE, &start, None).await.unwrap();
         let ended = tokio::time::timeout(LIMIT, self.client.wait_for_run(started.id)).await;
         ended.unwrap_or_else(|_| panic!("{}", self.serial())).unwrap()

@@ -1,6 +1,7 @@
 //! What the handlers work with.
 
 use artifact::ImageFolder;
+use render::Sites;
 use std::sync::Arc;
 use store::Store;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +22,8 @@ pub type ListPools = dyn Fn() -> Vec<SubnetPools> + Send + Sync;
 pub struct App {
     /// Everything durable.
     pub store: Store,
+    /// What is declared, put together for each machine.
+    pub sites: Sites,
     /// Images by digest.
     pub images: Arc<ImageFolder>,
     /// The largest image that may be uploaded.

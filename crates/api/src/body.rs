@@ -20,6 +20,9 @@ const MAX_DEPTH: usize = 32;
 /// How long a client may take to send a JSON body.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What a JSON body may be called; the second is that of a patch (RFC 6902 §6).
+const MEDIA_TYPES: [&str; 2] = ["application/json", "application/json-patch+json"];
+
 /// A JSON body of at most `LIMIT` bytes.
 pub(crate) struct Json<T, const LIMIT: usize = USUAL_LIMIT>(pub(crate) T);
 
@@ -35,7 +38,7 @@ impl<S: Sync, T: DeserializeOwned, const LIMIT: usize> FromRequest<S> for Json<T
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
         let media_type = media_type.split(';').next().unwrap_or_default().trim();
-        if !media_type.eq_ignore_ascii_case("application/json") {
+        if !MEDIA_TYPES.iter().any(|known| media_type.eq_ignore_ascii_case(known)) {
             return Err(ApiError::MediaType);
         }
         let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());

@@ -28,6 +28,8 @@ pub(crate) enum ApiError {
     Malformed { detail: String },
     #[error("{detail}")]
     Invalid { pointer: String, detail: String },
+    #[error("{detail}")]
+    Patch { pointer: String, detail: String },
     #[error("{name} is not understood: {detail}")]
     Query { name: &'static str, detail: String },
     #[error("search is not understood: {0}")]
@@ -48,6 +50,8 @@ pub(crate) enum ApiError {
     KeyReused { run: RunId },
     #[error("{what} {name} is still needed: {by}")]
     InUse { what: &'static str, name: Name, by: String },
+    #[error("{what} {name} is locked: {reason}")]
+    Locked { what: &'static str, name: Name, reason: &'static str },
     #[error("another agent uses this machine's identity")]
     IdentityInUse,
     #[error("this token is void for good")]
@@ -98,7 +102,7 @@ impl ApiError {
             Self::Malformed { .. } | Self::Query { .. } | Self::Search(_) | Self::UploadBroken => {
                 (StatusCode::BAD_REQUEST, code::MALFORMED)
             }
-            Self::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, code::INVALID),
+            Self::Invalid { .. } | Self::Patch { .. } => (StatusCode::UNPROCESSABLE_ENTITY, code::INVALID),
             Self::Documents(_) => (StatusCode::UNPROCESSABLE_ENTITY, code::INVALID_DOCUMENTS),
             Self::VersionRequired => (StatusCode::PRECONDITION_REQUIRED, code::VERSION_REQUIRED),
             Self::MediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, code::MEDIA_TYPE),
@@ -107,6 +111,7 @@ impl ApiError {
             Self::Unavailable { .. } => (StatusCode::CONFLICT, code::UNAVAILABLE),
             Self::KeyReused { .. } => (StatusCode::CONFLICT, code::KEY_REUSED),
             Self::InUse { .. } => (StatusCode::CONFLICT, code::IN_USE),
+            Self::Locked { .. } => (StatusCode::CONFLICT, code::LOCKED),
             Self::IdentityInUse => (StatusCode::CONFLICT, code::IDENTITY_IN_USE),
             Self::Gone => (StatusCode::GONE, code::GONE),
             Self::NothingToContinue { .. } => (StatusCode::CONFLICT, code::NOT_NOW),
@@ -122,7 +127,7 @@ impl ApiError {
 
     fn pointer(&self) -> Option<String> {
         match self {
-            Self::Invalid { pointer, .. } => Some(pointer.clone()),
+            Self::Invalid { pointer, .. } | Self::Patch { pointer, .. } => Some(pointer.clone()),
             Self::Search(_) => Some("/search".to_owned()),
             Self::Store(StoreError::SecretNotGiven { path }) => Some(format!("/spec{path}")),
             Self::Store(StoreError::NameTaken { .. }) => Some("/name".to_owned()),

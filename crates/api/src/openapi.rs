@@ -3,7 +3,7 @@
 use crate::App;
 use crate::agent;
 use crate::auth::{Access, access};
-use crate::routes::{events, files, images, meta, objects, pools, runs, session};
+use crate::routes::{events, files, images, kinds, meta, objects, params, pools, runs, session};
 use http::Method;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Components, InfoBuilder, License, OpenApi, OpenApiBuilder, PathItem, path::Operation};
@@ -53,7 +53,7 @@ macro_rules! collections {
         fn collections(router: OpenApiRouter<App>) -> OpenApiRouter<App> {
             router$(
             .routes(routes!(objects::$module::list, objects::$module::create))
-            .routes(routes!(objects::$module::read, objects::$module::update, objects::$module::delete))
+            .routes(routes!(objects::$module::read, objects::$module::update, objects::$module::patch, objects::$module::delete))
             )*
         }
     };
@@ -64,6 +64,12 @@ types::for_each_kind!(collections);
 /// Every route with its description.
 pub(crate) fn documented() -> OpenApiRouter<App> {
     collections(OpenApiRouter::with_openapi(base()))
+        .routes(routes!(kinds::versions))
+        .routes(routes!(kinds::uses))
+        .routes(routes!(kinds::revert))
+        .routes(routes!(kinds::clone))
+        .routes(routes!(params::explain))
+        .routes(routes!(params::render))
         .routes(routes!(images::upload))
         .routes(routes!(files::apply))
         .routes(routes!(files::export))

@@ -3,6 +3,7 @@
 //! One method for each route. A refusal carries the problem's code and detail; a stream of events comes back by
 //! itself when the connection breaks, and goes on after the last event that it gave.
 
+mod change;
 mod client;
 mod error;
 mod events;

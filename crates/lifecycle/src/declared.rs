@@ -67,6 +67,11 @@ impl Declarations {
         plain.chain(secret).collect()
     }
 
+    /// What is wrong with a resolved value.
+    pub fn check_resolved(&self, key: &str, value: &Value, is_secret: bool) -> Vec<WrongParam> {
+        self.check_value(key, value, "", is_secret)
+    }
+
     fn check_plain(&self, key: &str, value: &Value, is_twice: bool) -> Vec<WrongParam> {
         let pointer = pointer("params", key);
         if is_twice {

@@ -8,9 +8,11 @@ mod effective;
 mod facts;
 mod network;
 mod params;
+mod plan;
 mod site;
 
 pub use effective::{Effective, Said};
 pub use facts::{Around, machine_facts};
 pub use params::{Own, Resolution};
+pub use plan::{Plan, PlanError, Start};
 pub use site::{Declared, Site, Sites};

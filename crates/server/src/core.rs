@@ -16,6 +16,7 @@ use bmc::{BmcPool, Connect, Limits};
 use jiff::SignedDuration;
 use lifecycle::LoaderFiles;
 use netboot::Netboot;
+use render::Sites;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -61,6 +62,7 @@ impl Default for Surroundings {
 pub struct Core {
     pub(crate) store: Store,
     pub(crate) site: Arc<Site>,
+    sites: Sites,
     images: Arc<ImageFolder>,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
@@ -82,7 +84,7 @@ impl Core {
         let server_address = config.dhcp.as_ref().map_or_else(|| ipv4(config.listen), |dhcp| dhcp.address);
         let server_ipv6 = config.dhcp6.as_ref().map(|dhcp6| dhcp6.address);
         let site = Arc::new(Site::load(store.clone(), server_address, server_ipv6, boot_paths(config)).await?);
-        Ok(Self { store, site, images: Arc::new(images), clock, chance, bmcs })
+        Ok(Self { sites: Sites::new(store.clone()), store, site, images: Arc::new(images), clock, chance, bmcs })
     }
 
     /// What is stored.
@@ -120,6 +122,7 @@ impl Core {
         let served = netboot.clone();
         let app = App {
             store: self.store.clone(),
+            sites: self.sites.clone(),
             images: Arc::clone(&self.images),
             image_limit_bytes: IMAGE_LIMIT_BYTES,
             check_step: Arc::new(StepCatalogue::check_step),
@@ -154,7 +157,8 @@ impl Core {
         wrap_store: impl FnOnce(Store) -> S,
         wrap_steps: impl FnOnce(Arc<StepCatalogue>) -> C,
     ) -> (Engine<S, C>, Arc<StepCatalogue>) {
-        let catalogue = Arc::new(StepCatalogue::new(self.store.clone(), BmcPool::over(Arc::clone(&self.bmcs))));
+        let catalogue =
+            Arc::new(StepCatalogue::new(self.store.clone(), self.sites.clone(), BmcPool::over(Arc::clone(&self.bmcs))));
         let options = EngineOptions {
             lease: SignedDuration::try_from(config.engine_lease.0).unwrap_or(SignedDuration::MAX),
             slots: config.engine_slots,

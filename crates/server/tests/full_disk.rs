@@ -87,7 +87,7 @@ async fn run_under_way_comes_to_its_end_on_a_full_disk() {
     rig.ended().await;
     let name = rig.machine().await.name;
     let params = Params::from([("image".to_owned(), "disk".into())]);
-    let start = StartRun { workflow: "default".parse().unwrap(), params };
+    let start = StartRun { params, ..StartRun::default() };
     let run = client.start_run(name.as_str(), &start, None).await.unwrap();
     fill(&disk.join("filler"));
 

@@ -38,7 +38,7 @@ async fn machine_with_too_little_memory_is_not_installed() {
     let client = rig.client();
     client.apply(vec![ApplyFile { file: "picky.yaml".to_owned(), text: WORKFLOW.to_owned() }], false).await.unwrap();
     let params = Params::from([("image".to_owned(), "disk".into())]);
-    let start = StartRun { workflow: "picky".parse().unwrap(), params };
+    let start = StartRun { workflow: "picky".parse().ok(), params, ..StartRun::default() };
     let run = client.start_run(rig.machine().await.name.as_str(), &start, None).await.unwrap();
     let run = client.wait_for_run(run.id).await.unwrap();
 

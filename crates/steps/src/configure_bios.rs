@@ -85,7 +85,7 @@ fn differing(current: &Params, wanted: &Params) -> Result<Params, StepError> {
 }
 
 fn attributes_param(cx: &StepCx<'_>) -> Result<Params, StepError> {
-    match cx.run().params.get("bios_attributes") {
+    match cx.param("bios_attributes") {
         None => Ok(Params::new()),
         Some(value) => serde_json::from_value(value.clone())
             .map_err(|error| configuration(format!("parameter \"bios_attributes\": {error}"))),

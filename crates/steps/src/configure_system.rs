@@ -3,10 +3,10 @@
 use crate::StepCatalogue;
 use crate::problem::{StoreProblem, configuration};
 use crate::subject::Machine;
+use render::{Around, machine_facts};
 use serde::Deserialize;
-use serde_json::{Value, json};
-use store::{Selector, Templates};
-use template::TemplateSource;
+use serde_json::Value;
+use std::sync::Arc;
 use types::agent::{PlatformSetup, Work};
 use types::template::TemplateKind;
 use types::{Name, chain};
@@ -28,19 +28,30 @@ pub(crate) async fn look(catalogue: &StepCatalogue, cx: &mut StepCx<'_>) -> Step
 
 impl StepCatalogue {
     async fn render_setup(&self, cx: &StepCx<'_>, machine: &Machine, name: &Name) -> Result<PlatformSetup, StepError> {
-        let found = self.store.find::<Templates>(&Selector::from(name)).await;
-        let object = found.or_problem("reading the template")?;
-        let object = object.ok_or_else(|| configuration(format!("there is no template {name}")))?;
-        if object.spec.kind != TemplateKind::Platform {
+        let site = self.sites.current().await.or_problem("reading what is declared")?;
+        let spec = site.templates.get(name).ok_or_else(|| configuration(format!("there is no template {name}")))?;
+        if spec.kind != TemplateKind::Platform {
             return Err(configuration(format!("template {name} does not render to a platform setup")));
         }
-        let source = TemplateSource { name: name.as_str(), text: &object.spec.text };
-        let context = json!({
-            "machine": {"name": machine.name, "macs": machine.spec.macs, "uuid": machine.spec.uuid},
-            "params": cx.run().params,
-            "run": {"id": cx.run().id, "workflow": cx.run().workflow},
-        });
-        let mut setup = template::render_platform(source, &context).map_err(|error| configuration(chain(&error)))?;
+        let address = self.store.last_address(machine.id.into()).await.or_problem("reading the machine's address")?;
+        let run = cx.run();
+        let around = Around {
+            run: Some(template::facts::Run {
+                id: run.id.to_string(),
+                workflow: run.workflow.to_string(),
+                stage: cx.at().stage.map(|stage| run.stages[stage].name.clone()),
+                attempt: cx.attempt(),
+                ..template::facts::Run::default()
+            }),
+            run_params: Some(run.params_of(cx.at().stage)),
+            address,
+            now: cx.now(),
+            ..Around::default()
+        };
+        let facts = Arc::new(machine_facts(&site, machine, around));
+        let rendered = site.library.render(name.as_str(), &facts).map_err(|error| configuration(chain(&error)))?;
+        let setup = template::read_platform(name.as_str(), &rendered.text);
+        let mut setup = setup.map_err(|error| configuration(chain(&error)))?;
         setup.disk = written_disk(cx)?;
         Ok(setup)
     }

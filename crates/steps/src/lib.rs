@@ -24,6 +24,7 @@ mod write_image;
 use async_trait::async_trait;
 use bmc::BmcPool;
 use jiff::SignedDuration;
+use render::Sites;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::sync::OnceLock;
@@ -38,6 +39,7 @@ const LOOK_UNWOKEN: SignedDuration = SignedDuration::from_secs(60);
 /// What steps act through.
 pub struct StepCatalogue {
     store: Store,
+    sites: Sites,
     bmcs: BmcPool,
     /// Held by the look that asks BMCs what they manage.
     survey: tokio::sync::Mutex<()>,
@@ -46,8 +48,8 @@ pub struct StepCatalogue {
 
 impl StepCatalogue {
     /// The catalogue over these parts.
-    pub fn new(store: Store, bmcs: BmcPool) -> Self {
-        Self { store, bmcs, survey: tokio::sync::Mutex::default(), first_look: OnceLock::new() }
+    pub fn new(store: Store, sites: Sites, bmcs: BmcPool) -> Self {
+        Self { store, sites, bmcs, survey: tokio::sync::Mutex::default(), first_look: OnceLock::new() }
     }
 
     /// Ends the sessions at the BMCs, of which many take few: for a shutdown, when no step is at work any more.

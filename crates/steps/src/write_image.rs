@@ -67,13 +67,13 @@ pub(crate) async fn look(catalogue: &StepCatalogue, cx: &mut StepCx<'_>) -> Step
 }
 
 fn image_param(cx: &StepCx<'_>) -> Result<Name, StepError> {
-    let value = cx.run().params.get("image").and_then(Value::as_str);
+    let value = cx.param("image").and_then(Value::as_str);
     let value = value.ok_or_else(|| configuration("no image is named: set parameter \"image\""))?;
     value.parse().map_err(|error| configuration(format!("parameter \"image\": {error}")))
 }
 
 fn disk_param(cx: &StepCx<'_>) -> Result<DiskSelector, StepError> {
-    match cx.run().params.get("install_disk") {
+    match cx.param("install_disk") {
         None => Ok(DiskSelector::Smallest),
         Some(Value::String(name)) => Ok(DiskSelector::Name(name.trim_start_matches("/dev/").to_owned())),
         Some(other) => serde_json::from_value(other.clone())
@@ -83,7 +83,7 @@ fn disk_param(cx: &StepCx<'_>) -> Result<DiskSelector, StepError> {
 
 /// What the machine's parameters protect.
 pub(crate) fn protection_param(cx: &StepCx<'_>) -> Result<DiskProtection, StepError> {
-    let Some(value) = cx.run().params.get("protected_disks") else { return Ok(DiskProtection::default()) };
+    let Some(value) = cx.param("protected_disks") else { return Ok(DiskProtection::default()) };
     serde_json::from_value(value.clone())
         .map_err(|error| configuration(format!("parameter \"protected_disks\": {error}")))
 }

@@ -31,7 +31,7 @@ pub use error::{Frame, RenderError, Wrong};
 pub use limits::{
     MAX_DURATION, MAX_OUTPUT_BYTES, MAX_PARAM_DEPTH, MAX_SNIPPET_DEPTH, MAX_SNIPPETS, MAX_TEMPLATE_BYTES,
 };
-pub use platform::{PlatformError, render_platform};
+pub use platform::{PlatformError, read_platform, render_platform};
 pub use references::{References, references};
 pub use scope::Used;
 pub use set::{Rendered, TemplateSet, slug};

@@ -31,18 +31,25 @@ pub fn render_platform(
     template: TemplateSource<'_>,
     context: &serde_json::Value,
 ) -> Result<PlatformSetup, PlatformError> {
-    let text = render(template, context)?;
+    read_platform(template.name, &render(template, context)?)
+}
+
+/// Reads what a template of kind `platform` has rendered to.
+///
+/// # Errors
+/// When it is no setup.
+pub fn read_platform(template: &str, text: &str) -> Result<PlatformSetup, PlatformError> {
     let mut path = String::from(".");
     // The result holds values, secrets perhaps, so that errors must not quote it.
     let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
-    serde_saphyr::with_deserializer_from_str_with_options(&text, options, |deserializer| {
+    serde_saphyr::with_deserializer_from_str_with_options(text, options, |deserializer| {
         serde_path_to_error::deserialize(deserializer).map_err(|error| {
             path = error.path().to_string();
             error.into_inner()
         })
     })
     .map_err(|error| PlatformError::Parse {
-        template: template.name.to_owned(),
+        template: template.to_owned(),
         line: error.location().map_or(0, |location| location.line()),
         path,
         detail: error.without_snippet().to_string(),

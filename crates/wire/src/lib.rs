@@ -3,6 +3,7 @@
 //! Plain data: the API fills it in, the client reads it back, neither depends on the other.
 
 mod apply;
+mod change;
 mod health;
 mod object;
 mod pool;
@@ -11,6 +12,10 @@ mod run;
 mod session;
 
 pub use apply::{Applied, ApplyFile, ApplyReport, ApplyRequest, Change, Export};
+pub use change::{
+    CloneObject, FindingView, MachineParams, ParamView, RenderPreview, RenderedPreview, Revert, UseView, Uses,
+    VersionView,
+};
 pub use health::{Health, HealthStatus, Trouble};
 pub use object::{
     Bmc, BootEnv, Create, Image, Machine, NoStatus, Page, Reservation, Subnet, Template, Update, Workflow,

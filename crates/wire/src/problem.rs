@@ -94,6 +94,8 @@ pub mod code {
     pub const READ_ONLY: &str = "read_only";
     /// Something else still needs the object.
     pub const IN_USE: &str = "in_use";
+    /// The object is locked against changes.
+    pub const LOCKED: &str = "locked";
     /// Another agent is at work with the identity of this one's machine.
     pub const IDENTITY_IN_USE: &str = "identity_in_use";
     /// What the token was for is over.

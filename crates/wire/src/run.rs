@@ -9,26 +9,20 @@ use utoipa::ToSchema;
 use workflow::{Failure, Run, RunState, StageRun, StageState, StepRun, StepState};
 
 /// `POST /api/v1/machines/{machine}/runs`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StartRun {
-    /// The workflow's name.
-    #[serde(default = "default_workflow")]
-    pub workflow: Name,
+    /// The workflow's name; without it, the one that the machine's design, group or operating system names, or
+    /// `default`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<Name>,
     /// Parameters of this run alone; stronger than all others.
     #[serde(default)]
     #[schema(value_type = Object)]
     pub params: Params,
-}
-
-fn default_workflow() -> Name {
-    "default".parse().expect("it is a name")
-}
-
-impl Default for StartRun {
-    fn default() -> Self {
-        Self { workflow: default_workflow(), params: Params::new() }
-    }
+    /// Stages that are switched on or off for this run alone, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stages: BTreeMap<String, bool>,
 }
 
 /// A run.

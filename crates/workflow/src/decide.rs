@@ -165,7 +165,7 @@ fn begin_stage(run: &Run, index: usize, now: Timestamp) -> Next {
         return Next::Note(vec![RunEvent::StageSkipped { stage: index, reason: "switched off".to_owned() }]);
     }
     let start = start_stage(run, index, 1, now);
-    match spec.when.as_deref().map(|when| condition::holds(when, &run.params)) {
+    match spec.when.as_deref().map(|when| condition::holds(when, &run.params_of(Some(index)))) {
         None | Some(Ok(true)) => Next::Note(vec![start]),
         Some(Ok(false)) => {
             let reason = format!("condition is not met: {}", spec.when.as_deref().unwrap_or_default());

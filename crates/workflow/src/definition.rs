@@ -4,9 +4,9 @@ use crate::condition::{self, ConditionError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::time::Duration;
-use types::HumanDuration;
 use types::object::{Kind, NoStatus, Spec};
-use types::reference::Reference;
+use types::reference::{Reference, References};
+use types::{HumanDuration, Name, Params};
 use utoipa::ToSchema;
 
 /// A workflow's definition.
@@ -47,6 +47,16 @@ pub struct StageSpec {
     /// The stage is skipped unless this expression over `params` is true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<String>,
+    /// What the machine boots first, instead of what the stage's own steps say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot_env: Option<Name>,
+    /// The group whose operating system the machine has during the stage: it boots that system's environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Name>,
+    /// Parameters of the stage alone. Of a run's, these are what they came to.
+    #[serde(default, skip_serializing_if = "Params::is_empty")]
+    #[schema(value_type = Object)]
+    pub params: Params,
     /// What happens to the run when the stage fails.
     #[serde(default)]
     pub on_failure: OnFailure,
@@ -265,7 +275,13 @@ impl Spec for WorkflowSpec {
         let stages = self.stages.iter().enumerate();
         let of_stages = stages.flat_map(|(number, stage)| {
             let steps = stage.steps.iter().enumerate();
-            steps.flat_map(move |(index, step)| step.references(&format!("/stages/{number}/steps/{index}")))
+            let own = References::new()
+                .one(Kind::BootEnv, stage.boot_env.as_ref(), &format!("/stages/{number}/boot_env"))
+                .one(Kind::Group, stage.group.as_ref(), &format!("/stages/{number}/group"))
+                .all();
+            let of_steps =
+                steps.flat_map(move |(index, step)| step.references(&format!("/stages/{number}/steps/{index}")));
+            own.into_iter().chain(of_steps)
         });
         let finally = self.finally.iter().enumerate();
         of_stages.chain(finally.flat_map(|(index, step)| step.references(&format!("/finally/{index}")))).collect()

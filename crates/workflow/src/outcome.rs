@@ -143,6 +143,11 @@ impl StepCx<'_> {
         format!("{}/{}#{}", self.run().id, stage.name, stage.attempt)
     }
 
+    /// A parameter of the run, as the step's stage has it.
+    pub fn param(&self, key: &str) -> Option<&Value> {
+        self.run().param(self.at, key)
+    }
+
     /// The step's arguments, as its own type.
     pub fn arguments<T: serde::de::DeserializeOwned>(&self) -> Result<T, StepError> {
         let with = Value::Object(self.run().step_spec(self.at).with.clone());

@@ -399,6 +399,19 @@ impl Run {
         &mut stage.steps[at.step]
     }
 
+    /// The parameter as it is for the step at `at`: a stage may have its own.
+    pub fn param(&self, at: StepRef, key: &str) -> Option<&Value> {
+        let of_stage = at.stage.and_then(|stage| self.definition.stages[stage].params.get(key));
+        of_stage.or_else(|| self.params.get(key))
+    }
+
+    /// The parameters as they are in the stage.
+    pub fn params_of(&self, stage: Option<usize>) -> Params {
+        let mut params = self.params.clone();
+        params.extend(stage.map(|stage| self.definition.stages[stage].params.clone()).unwrap_or_default());
+        params
+    }
+
     /// The definition of the step at `at`.
     pub fn step_spec(&self, at: StepRef) -> &StepSpec {
         let steps = at.stage.map_or(&self.definition.finally, |stage| &self.definition.stages[stage].steps);

@@ -22,13 +22,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<Exit> {
-    let mut files = Vec::new();
-    for path in &options.files {
-        read(path, &mut files)?;
-    }
-    if files.is_empty() {
-        return Err(Usage("there is no file ending in .yaml or .yml".to_owned()).into());
-    }
+    let files = read_all(&options.files)?;
     let report = options.connection.client()?.apply(files, options.dry_run).await?;
     for warning in &report.warnings {
         // Nobody is left to tell that standard error is closed.
@@ -42,6 +36,18 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<Exit> {
         table.to_string()
     })?;
     Ok(Exit::Done)
+}
+
+/// Reads files, and every YAML file below folders.
+pub(crate) fn read_all(paths: &[PathBuf]) -> anyhow::Result<Vec<ApplyFile>> {
+    let mut files = Vec::new();
+    for path in paths {
+        read(path, &mut files)?;
+    }
+    if files.is_empty() {
+        return Err(Usage("there is no file ending in .yaml or .yml".to_owned()).into());
+    }
+    Ok(files)
 }
 
 /// Reads a file, or every YAML file below a folder, in the order of their names.

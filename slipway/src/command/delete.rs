@@ -7,7 +7,7 @@ use crate::kind::{self, KindName};
 /// What to delete.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// The kind: machines, bmcs, subnets, reservations, images, workflows, bootenvs or templates.
+    /// The kind, such as machines, groups or templates.
     kind: KindName,
     /// Its name or id.
     name: String,

@@ -8,7 +8,7 @@ use crate::output::print;
 /// What to show.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// The kind: machines, bmcs, subnets, reservations, images, workflows, bootenvs or templates.
+    /// The kind, such as machines, groups or templates.
     kind: KindName,
     /// One of them, by name or id.
     name: Option<String>,

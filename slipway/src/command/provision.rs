@@ -13,12 +13,15 @@ use wire::StartRun;
 pub(crate) struct Options {
     /// The machine, by name or id.
     machine: String,
-    /// The workflow.
-    #[arg(long, default_value = "default")]
-    workflow: Name,
+    /// The workflow; without it, the one that the machine's design, group or operating system names, or `default`.
+    #[arg(long)]
+    workflow: Option<Name>,
     /// A parameter of this run. The value is JSON, or text where it is no JSON. May be given more than once.
     #[arg(long = "param", value_name = "KEY=VALUE", value_parser = parse_param)]
     params: Vec<(String, Value)>,
+    /// Switch a stage of this run on or off. May be given more than once.
+    #[arg(long = "stage", value_name = "NAME=on|off", value_parser = parse_switch)]
+    stages: Vec<(String, bool)>,
     /// Wait until the run has ended; exit with 1 unless it succeeded.
     #[arg(long)]
     wait: bool,
@@ -38,10 +41,22 @@ fn parse_param(text: &str) -> Result<(String, Value), String> {
     Ok((key.to_owned(), value))
 }
 
+fn parse_switch(text: &str) -> Result<(String, bool), String> {
+    match text.split_once('=') {
+        Some((stage, "on")) if !stage.is_empty() => Ok((stage.to_owned(), true)),
+        Some((stage, "off")) if !stage.is_empty() => Ok((stage.to_owned(), false)),
+        _ => Err("write NAME=on or NAME=off".to_owned()),
+    }
+}
+
 pub(crate) async fn run(options: Options) -> anyhow::Result<Exit> {
     let client = options.connection.client()?;
     let format = options.connection.output;
-    let start = StartRun { workflow: options.workflow, params: Params::from_iter(options.params) };
+    let start = StartRun {
+        workflow: options.workflow,
+        params: Params::from_iter(options.params),
+        stages: options.stages.into_iter().collect(),
+    };
     // A key of its own makes it safe to send the request again when the answer is lost.
     let key = options.idempotency_key.unwrap_or_else(|| RunId::new().to_string());
     let run = match client.start_run(&options.machine, &start, Some(&key)).await {

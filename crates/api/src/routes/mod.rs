@@ -3,8 +3,10 @@
 pub(crate) mod events;
 pub(crate) mod files;
 pub(crate) mod images;
+pub(crate) mod kinds;
 pub(crate) mod meta;
 pub(crate) mod objects;
+pub(crate) mod params;
 pub(crate) mod pools;
 pub(crate) mod runs;
 pub(crate) mod session;

@@ -88,7 +88,7 @@ macro_rules! object_routes {
             use crate::auth::User;
             use crate::body::Json;
             use crate::error::ApiResult;
-            use crate::service::{find, object};
+            use crate::service::{change, find, object};
             use crate::extract::{Path, Query};
             use axum::extract::State;
             use axum::response::IntoResponse;
@@ -154,6 +154,27 @@ macro_rules! object_routes {
                 Json(update): Json<Update<$spec>>,
             ) -> ApiResult<impl IntoResponse> {
                 Ok(Tagged(object::update::<$kind>(&app, &user, &id, if_match(&headers)?, update).await?))
+            }
+
+            /// Changes parts of what is wanted of an object (JSON Patch, RFC 6902).
+            #[utoipa::path(
+                patch, path = concat!("/api/v1/", stringify!($module), "/{id}"), tag = "objects",
+                operation_id = concat!("patch_", stringify!($module)),
+                params(
+                    ("id" = String, Path, description = "Id or name"),
+                    ("If-Match" = Option<String>, Header, description = "The version that the change is based on")
+                ),
+                request_body(
+                    content = Vec<Object>, content_type = "application/json-patch+json",
+                    description = "Operations; paths begin at the object, as it is read: `/spec/params/rack`"
+                ),
+                responses((status = 200, body = Stored<$spec, $status>, headers(("ETag"))), (status = "4XX", body = Problem))
+            )]
+            pub(crate) async fn patch(
+                State(app): State<App>, user: User, Path(id): Path<String>, headers: HeaderMap,
+                Json(patch): Json<json_patch::Patch>,
+            ) -> ApiResult<impl IntoResponse> {
+                Ok(Tagged(change::patch::<$kind>(&app, &user, &id, if_match(&headers)?, patch).await?))
             }
 
             /// Removes an object.

@@ -6,7 +6,7 @@ use crate::body::Json;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Path, Query};
 use crate::service::start_run::{self, Wish};
-use crate::service::{find, object, run_view, subnet};
+use crate::service::{find, object, run_view};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::LOCATION;
@@ -78,9 +78,7 @@ pub(crate) async fn start(
     let key = idempotency_key(&headers)?;
     let machine = find::machine(&app, &id).await?;
     let id = start_run::id_of(&machine, key);
-    let subnet = subnet::of_machine(&app, &machine).await?;
-    let weaker = subnet.as_ref().map(|(name, spec)| (format!("subnet {name}"), &spec.params));
-    let wish = Wish { id, machine: &machine, start, weaker, by: user.actor() };
+    let wish = Wish { id, machine: &machine, start, address: None, by: user.actor() };
     let run = start_run::start(&app, wish).await?;
     Ok(Accepted(run_view::view(&app, &run).await?))
 }

@@ -35,6 +35,11 @@ pub(crate) trait Check {
     /// Says what is wrong, if anything is.
     fn check(&self, check_step: &CheckStep) -> Vec<Wrong>;
 
+    /// Why it cannot become `new`, or be removed where there is no new one.
+    fn refusal(&self, _new: Option<&Self>) -> Option<&'static str> {
+        None
+    }
+
     /// The parameters that it sets, and where: as a JSON pointer to what holds `params` and `secrets`.
     fn params(&self) -> Vec<(String, &Params, &Secrets)> {
         Vec::new()
@@ -220,6 +225,11 @@ fn check_path(pointer: &str, file: &str) -> Option<Wrong> {
 impl Check for TemplateSpec {
     fn check(&self, _: &CheckStep) -> Vec<Wrong> {
         check_text("/text", &self.text).into_iter().collect()
+    }
+
+    fn refusal(&self, new: Option<&Self>) -> Option<&'static str> {
+        let stays_locked = self.locked && new.is_none_or(|new| new.locked && new != self);
+        stays_locked.then_some("unlock it first, with locked: false")
     }
 }
 

@@ -14,6 +14,15 @@ use workflow::Run;
 /// Runs that are looked at in one go.
 const BATCH: usize = 500;
 
+/// Refuses to remove an object that another names.
+pub(crate) async fn refuse_while_named(app: &App, kind: Kind, name: &Name) -> ApiResult<()> {
+    let uses = app.store.uses_of(kind, name).await?;
+    let Some(first) = uses.first() else { return Ok(()) };
+    let more = if uses.len() > 1 { format!(", and {} more places do", uses.len() - 1) } else { String::new() };
+    let by = format!("{} {} names it at {}{more}", first.kind.words(), first.name, first.pointer);
+    Err(ApiError::InUse { what: kind.words(), name: name.clone(), by })
+}
+
 /// Refuses to remove an object that an active run needs.
 pub(crate) async fn refuse_while_in_use(app: &App, kind: Kind, name: &Name) -> ApiResult<()> {
     let filter = RunFilter { active: Some(true), ..RunFilter::default() };

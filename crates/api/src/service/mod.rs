@@ -3,6 +3,7 @@
 pub(crate) mod agent_log;
 pub(crate) mod apply;
 pub(crate) mod builtin;
+pub(crate) mod change;
 pub(crate) mod check;
 mod check_dhcp;
 mod check_ipv6;
@@ -15,6 +16,7 @@ pub(crate) mod image;
 pub(crate) mod image_content;
 mod in_use;
 pub(crate) mod object;
+pub(crate) mod preview;
 pub(crate) mod refusal;
 pub(crate) mod register_agent;
 pub(crate) mod run_view;

@@ -6,7 +6,7 @@ use crate::error::{ApiError, ApiResult};
 use crate::service::check::{Check, check_params, sets_params};
 use crate::service::site::Site;
 use crate::service::{find, image, in_use};
-use store::{Images, ObjectKind};
+use store::{Images, ObjectKind, StoreError};
 use types::object::{Kind, Object, Source};
 use types::{MachineId, Name};
 use wire::{Create, Page, Update};
@@ -104,16 +104,29 @@ where
 {
     let version = update.version.or(if_match).ok_or(ApiError::VersionRequired)?;
     let object = find::object::<K>(app, named).await?;
+    if let Some(reason) = object.spec.refusal(Some(&update.spec)) {
+        return Err(ApiError::Locked { what: K::KIND.words(), name: object.name, reason });
+    }
     check::<K>(app, &object.name, &update.spec).await?;
     let updated = app.store.update::<K>(object.id, version, update.spec, &user.actor()).await?;
     settled::<K>(app, updated).await
 }
 
 /// Removes an object: as it is now, or as it was at the version that the caller saw.
-pub(crate) async fn delete<K: ObjectKind>(app: &App, user: &User, named: &str, if_match: Option<u64>) -> ApiResult<()> {
+pub(crate) async fn delete<K>(app: &App, user: &User, named: &str, if_match: Option<u64>) -> ApiResult<()>
+where
+    K: ObjectKind<Spec: Check>,
+{
     let object = find::object::<K>(app, named).await?;
     let version = if_match.unwrap_or(object.version);
+    if let Some(reason) = object.spec.refusal(None) {
+        return Err(ApiError::Locked { what: K::KIND.words(), name: object.name, reason });
+    }
+    if object.source == Source::Builtin {
+        return Err(ApiError::Store(StoreError::ReadOnly { kind: K::KIND, name: object.name }));
+    }
     in_use::refuse_while_in_use(app, K::KIND, &object.name).await?;
+    in_use::refuse_while_named(app, K::KIND, &object.name).await?;
     if K::KIND != Kind::Image {
         app.store.delete::<K>(object.id, version, &user.actor()).await?;
         return if K::KIND == Kind::Machine { disown(app, object.id.into()).await } else { Ok(()) };

@@ -147,8 +147,8 @@ async fn start_discovery(app: &App, machine: &Machine, peer: IpAddr) -> ApiResul
         // Two registrations at once start one run.
         id: id_of(machine, Some("discovery")),
         machine,
-        start: StartRun { workflow: workflow.clone(), ..StartRun::default() },
-        weaker: Some((format!("subnet {subnet}"), &spec.params)),
+        start: StartRun { workflow: Some(workflow.clone()), ..StartRun::default() },
+        address: Some(peer.to_canonical()),
         by: format!("subnet {subnet}"),
     };
     if let Err(error) = start(app, wish).await {

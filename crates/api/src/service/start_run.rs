@@ -4,14 +4,18 @@ use crate::App;
 use crate::error::{ApiError, ApiResult};
 use crate::service::check::Check as _;
 use crate::service::find;
-use lifecycle::{Declarations, Layer, resolve_params};
+use render::{Plan, Start};
 use serde_json::Value;
+use std::net::IpAddr;
 use store::{Bmcs, BootEnvs, Images, Machine, ObjectKind, Selector, Templates, Workflows};
 use types::template::TemplateKind;
 use types::{Name, Params, RunId};
 use uuid::Uuid;
 use wire::StartRun;
 use workflow::{NewRun, Run, StepSpec, WorkflowSpec};
+
+/// What is run where nothing says what.
+const DEFAULT_WORKFLOW: &str = "default";
 
 /// Who wants a run, and of what.
 pub(crate) struct Wish<'a> {
@@ -21,8 +25,8 @@ pub(crate) struct Wish<'a> {
     pub(crate) machine: &'a Machine,
     /// Which workflow, with which parameters.
     pub(crate) start: StartRun,
-    /// Parameters weaker than the machine's, and who set them.
-    pub(crate) weaker: Option<(String, &'a Params)>,
+    /// Its address, where the request itself shows it; else the last one that it had from us counts.
+    pub(crate) address: Option<IpAddr>,
     /// Who asks, as the history names it.
     pub(crate) by: String,
 }
@@ -34,28 +38,34 @@ pub(crate) fn id_of(machine: &Machine, key: Option<&str>) -> RunId {
 
 /// Starts a run.
 pub(crate) async fn start(app: &App, wish: Wish<'_>) -> ApiResult<Run> {
-    let Wish { id, machine, start, weaker, by } = wish;
+    let Wish { id, machine, start, address, by } = wish;
+    let site = app.sites.current().await?;
+    let address = match address {
+        Some(address) => Some(address),
+        None => app.store.last_address(machine.id.into()).await?,
+    };
+    let effective = site.effective(&machine.name, &machine.spec, machine.status.inventory.as_ref(), address);
+    let workflow = start.workflow.or_else(|| effective.workflow.as_ref().map(|said| said.value.clone()));
+    let workflow = workflow.unwrap_or_else(|| DEFAULT_WORKFLOW.parse().expect("it is a name"));
     // A repeated request gets the run as it is, even when what it needs has gone meanwhile.
     if let Some(run) = app.store.run(id).await? {
-        let same = run.machine == machine.id.into() && run.workflow == start.workflow;
+        let same = run.machine == machine.id.into() && run.workflow == workflow;
         return if same { Ok(run) } else { Err(ApiError::KeyReused { run: id }) };
     }
-    let workflow = find::object::<Workflows>(app, start.workflow.as_str()).await?;
-    let params = resolve(machine, weaker.as_ref(), &start.params);
-    let reasons = missing(app, machine, &workflow.spec, &params).await?;
+    let definition = find::object::<Workflows>(app, workflow.as_str()).await?.spec;
+    let start = Start { workflow: (&workflow, &definition), params: &start.params, stages: &start.stages };
+    let plan = effective.plan(&site, (&machine.name, &machine.spec), start).map_err(|errors| {
+        let reasons = errors.iter().map(ToString::to_string).collect();
+        ApiError::Unavailable { reasons }
+    })?;
+    let mut reasons = effective.missing.clone();
+    reasons.extend(missing(app, machine, &plan.definition, &plan.params).await?);
     if !reasons.is_empty() {
         return Err(ApiError::Unavailable { reasons });
     }
-    let new = NewRun {
-        id,
-        machine: machine.id.into(),
-        workflow: workflow.name,
-        definition: workflow.spec,
-        params,
-        by,
-        continues: None,
-    };
-    Ok(app.store.start_run(new).await?)
+    let Plan { definition, params, .. } = plan;
+    let machine = machine.id.into();
+    Ok(app.store.start_run(NewRun { id, machine, workflow, definition, params, by, continues: None }).await?)
 }
 
 /// Starts a run that goes on from where `failed` failed.
@@ -79,18 +89,6 @@ pub(crate) async fn resume_failed(app: &App, failed: &Run, id: RunId, by: String
         continues: Some(continued),
     };
     Ok(app.store.start_run(new).await?)
-}
-
-fn resolve(machine: &Machine, weaker: Option<&(String, &Params)>, own: &Params) -> Params {
-    let of_machine = format!("machine {}", machine.name);
-    let mut layers: Vec<Layer<'_>> = Vec::new();
-    layers.extend(weaker.map(|(source, params)| Layer { source, params, secrets: None }));
-    layers.push(Layer { source: &of_machine, params: &machine.spec.params, secrets: None });
-    layers.push(Layer { source: "run", params: own, secrets: None });
-    resolve_params(&layers, &Declarations::default())
-        .into_iter()
-        .map(|(name, resolved)| (name, resolved.value))
-        .collect()
 }
 
 /// What the run would need and is not there, in the operator's words.

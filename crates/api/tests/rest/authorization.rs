@@ -13,8 +13,10 @@ use utoipa::openapi::PathItem;
 fn routes() -> Vec<(Method, String)> {
     let mut routes = Vec::new();
     for (path, item) in api::openapi_document().paths.paths {
-        let filled =
-            path.replace("{digest}", &types::Digest::of(b"").to_string()).replace("{id}", &nobody().to_string());
+        let filled = path
+            .replace("{digest}", &types::Digest::of(b"").to_string())
+            .replace("{id}", &nobody().to_string())
+            .replace("{kind}", "templates");
         assert!(!filled.contains('{'), "{path} has a parameter that this test does not know");
         routes.extend(methods(&item).into_iter().map(|method| (method, filled.clone())));
     }

@@ -4,6 +4,7 @@
 
 mod agents;
 mod authorization;
+mod change;
 mod events;
 mod files;
 mod identity;

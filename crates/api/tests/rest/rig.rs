@@ -4,6 +4,7 @@ use api::App;
 use artifact::ImageFolder;
 use async_trait::async_trait;
 use client::{Client, ClientError};
+use render::Sites;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -162,6 +163,7 @@ async fn serve(folder: &Path) -> (App, Url) {
     let options = StoreOptions { path: folder.join(DATABASE), key, clock: clock.clone() };
     let store = Store::open(options).await.unwrap();
     let app = App {
+        sites: Sites::new(store.clone()),
         store,
         images: Arc::new(ImageFolder::open(folder.join("images")).unwrap()),
         image_limit_bytes: 1 << 20,
@@ -198,7 +200,7 @@ stages:
 ";
 
 pub(crate) fn start(workflow: &str) -> StartRun {
-    StartRun { workflow: workflow.parse().unwrap(), ..StartRun::default() }
+    StartRun { workflow: workflow.parse().ok(), ..StartRun::default() }
 }
 
 pub(crate) fn mac(number: u8) -> MacAddr {
