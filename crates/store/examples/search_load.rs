@@ -1,8 +1,9 @@
 //! How long a part of the list of many machines takes, listed and searched, and what the index costs.
 //!
-//! `search_load MACHINES SECONDS [FOLDER]` makes a site in a new database, asks in turn for parts of it from eight
-//! places at once, and prints for each question its p99 and median in milliseconds and how many machines it found
-//! on the first page.
+//! `search_load fill FILE MACHINES` makes a site in a new database. `search_load ask FILE MACHINES SECONDS` asks in
+//! turn for parts of its list, from two places at once, and makes the answers' JSON. A line for each question: its p99
+//! and median in milliseconds, how often it was asked, how many machines its first part has, and the question. Before
+//! them the seconds that opening took, and after them the most memory in MiB.
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement prints what it finds or fails")]
 
@@ -17,8 +18,8 @@ use types::object::Source;
 use types::{MacAddr, Name, Timestamp};
 use workflow::ports::Clock;
 
-/// Readers at the same time: some people with a page open, and what their tools ask.
-const READERS: usize = 8;
+/// Readers at the same time, each with its next question as soon as it has an answer.
+const READERS: u64 = 2;
 /// A page of the list.
 const PAGE: usize = 100;
 const QUESTIONS: &[&str] = &[
@@ -131,7 +132,8 @@ async fn ask(store: &Store, question: &str, count: usize, end: Instant, seed: u6
         let from = usize::try_from(place >> 33).unwrap() % count;
         let after: Option<Name> = (!from.is_multiple_of(3)).then(|| format!("node-{from:06}").parse().unwrap());
         let begin = Instant::now();
-        store.search_machines(&expression, after.as_ref(), PAGE).await.unwrap();
+        let machines = store.search_machines(&expression, after.as_ref(), PAGE).await.unwrap();
+        serde_json::to_vec(&machines).unwrap();
         taken.push(begin.elapsed());
     }
     taken
@@ -141,33 +143,42 @@ fn milliseconds(sorted: &[Duration], percent: usize) -> f64 {
     sorted.get((sorted.len() * percent / 100).min(sorted.len() - 1)).map_or(f64::NAN, |taken| taken.as_secs_f64() * 1e3)
 }
 
-#[tokio::main]
-async fn main() {
-    let mut arguments = std::env::args().skip(1);
-    let count: usize = arguments.next().unwrap().parse().unwrap();
-    let seconds: u64 = arguments.next().unwrap().parse().unwrap();
-    let folder =
-        arguments.next().map_or_else(|| tempfile::tempdir().unwrap(), |path| tempfile::tempdir_in(path).unwrap());
-    let path = folder.path().join("slipway.db");
-    let options =
-        StoreOptions { path: path.clone(), key: EncryptionKey::from_bytes([7; 32]), clock: Arc::new(StoppedClock) };
-    let store = Store::open(options.clone()).await.unwrap();
-    let begin = Instant::now();
-    fill(&store, count).await;
-    println!("filled {:.1} s", begin.elapsed().as_secs_f64());
-    store.close().await;
-    println!("database {} MiB", std::fs::metadata(&path).unwrap().len() >> 20);
-    let begin = Instant::now();
-    let store = Store::open(options).await.unwrap();
-    println!("opened {:.3} s", begin.elapsed().as_secs_f64());
-    let readers: usize = std::env::var("READERS").ok().map_or(READERS, |readers| readers.parse().unwrap());
+async fn open(path: &str) -> Store {
+    let key = EncryptionKey::from_bytes([7; 32]);
+    Store::open(StoreOptions { path: path.into(), key, clock: Arc::new(StoppedClock) }).await.unwrap()
+}
+
+async fn measure(store: &Store, count: usize, seconds: u64) {
     for question in QUESTIONS {
         let first = store.search_machines(&question.parse().unwrap(), None, PAGE).await.unwrap().len();
         let end = Instant::now() + Duration::from_secs(seconds);
-        let asked = (0..readers).map(|seed| ask(&store, question, count, end, seed as u64));
-        let mut taken: Vec<Duration> = join_all(asked).await.into_iter().flatten().collect();
+        let asked = (0..READERS).map(|seed| {
+            let store = store.clone();
+            tokio::spawn(async move { ask(&store, question, count, end, seed).await })
+        });
+        let mut taken: Vec<Duration> = join_all(asked).await.into_iter().flat_map(Result::unwrap).collect();
         taken.sort_unstable();
         let (p99, median) = (milliseconds(&taken, 99), milliseconds(&taken, 50));
-        println!("{p99:8.2} {median:8.2} {:7} {first:4}  {question}", taken.len());
+        println!("{p99:.2}\t{median:.2}\t{}\t{first}\t{question}", taken.len());
     }
+}
+
+#[tokio::main]
+async fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (path, count) = (&arguments[1], arguments[2].parse().unwrap());
+    let begin = Instant::now();
+    let store = open(path).await;
+    if arguments[0] == "fill" {
+        fill(&store, count).await;
+        store.close().await;
+        println!("{:.1}", begin.elapsed().as_secs_f64());
+        return;
+    }
+    println!("{:.3}", begin.elapsed().as_secs_f64());
+    measure(&store, count, arguments[3].parse().unwrap()).await;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let peak: u64 =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse().ok()).unwrap();
+    println!("{}", peak >> 10);
 }

@@ -18,6 +18,7 @@ mod peer;
 mod process;
 mod report;
 mod samples;
+mod search;
 mod templates;
 mod tftp;
 
@@ -42,6 +43,7 @@ const MEASURES: &[Measure] = &[
     Measure { name: "http", title: "HTTP", run: http::measure },
     Measure { name: "boot-script", title: "Boot scripts under load", run: boot_script::measure },
     Measure { name: "templates", title: "Templates", run: templates::measure },
+    Measure { name: "search", title: "Lists and searches", run: search::measure },
     Measure { name: "image-write", title: "Image write", run: image_write::measure },
 ];
 

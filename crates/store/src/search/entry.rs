@@ -7,6 +7,8 @@ use crate::{Machine, StoreError};
 use search::{FREE_TEXT, Facts, MachineFacts, RunFacts, Value};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
+use types::Name;
 use types::object::Object;
 use types::secret::is_secret_name;
 
@@ -78,22 +80,36 @@ pub(super) fn machine(row: &ObjectRow) -> Result<Machine, StoreError> {
     })
 }
 
+/// What the machine's object says, with what is known of it from elsewhere.
+///
+/// Here is where inherited values come in: parameters, profiles, hardware profile and operating system are the
+/// machine's own so far, in the index and beside it alike. What a machine inherits is known above the store. Who gives
+/// it here gives it in the index too, and brings the machines of a changed group or profile up to date (see
+/// `Tx::index_changed`), or asks for the groups and profiles that say so when an expression comes, as
+/// [`super::groups`] does.
+pub(super) fn facts(machine: &Machine, groups: &[Name], addresses: &[IpAddr], run: Option<&RunFacts>) -> Facts {
+    let spec = &machine.spec;
+    let facts = MachineFacts {
+        machine,
+        params: &spec.params,
+        groups,
+        profiles: &spec.profiles,
+        hardware_profile: spec.hardware_profile.as_ref(),
+        operating_system: None,
+        addresses,
+        run,
+        is_secret: &is_secret_name,
+    };
+    facts.collect()
+}
+
 impl Entry {
-    /// Of a machine and its last run. What it inherits is found when somebody asks.
+    /// Of a machine and its last run. The groups above its own, its leases and its active run are looked up when
+    /// somebody asks.
     pub(super) fn of(machine: &Machine, last_run: Option<&RunFacts>) -> Self {
         let spec = &machine.spec;
-        let facts = MachineFacts {
-            machine,
-            params: &spec.params,
-            groups: spec.group.as_slice(),
-            profiles: &spec.profiles,
-            hardware_profile: spec.hardware_profile.as_ref(),
-            operating_system: None,
-            addresses: spec.address.as_slice(),
-            run: last_run,
-            is_secret: &is_secret_name,
-        };
-        Self::from_facts(machine.name.to_string(), &facts.collect())
+        let facts = facts(machine, spec.group.as_slice(), spec.address.as_slice(), last_run);
+        Self::from_facts(machine.name.to_string(), &facts)
     }
 
     fn from_facts(name: String, facts: &Facts) -> Self {

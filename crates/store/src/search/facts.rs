@@ -1,11 +1,10 @@
 //! All that is known of one machine, for who asks about it alone.
 
-use super::{active, addresses, groups};
+use super::{active, addresses, entry, groups};
 use crate::column::from_json;
 use crate::sql::{Connection, query_scalar};
 use crate::{Machine, StoreError};
-use search::{Facts, MachineFacts, RunFacts};
-use types::secret::is_secret_name;
+use search::{Facts, RunFacts};
 use types::{MachineId, Timestamp};
 
 /// The machine's facts at a time.
@@ -19,18 +18,7 @@ pub(super) fn of_machine(connection: &mut Connection, machine: &Machine, now: Ti
     let groups = spec.group.as_ref().map(|group| groups::above(connection, group)).transpose()?;
     let mut addresses = addresses::of_machine(connection, id, now)?;
     addresses.extend(spec.address);
-    let facts = MachineFacts {
-        machine,
-        params: &spec.params,
-        groups: &groups.unwrap_or_default(),
-        profiles: &spec.profiles,
-        hardware_profile: spec.hardware_profile.as_ref(),
-        operating_system: None,
-        addresses: &addresses,
-        run: run.as_ref(),
-        is_secret: &is_secret_name,
-    };
-    Ok(facts.collect())
+    Ok(entry::facts(machine, &groups.unwrap_or_default(), &addresses, run.as_ref()))
 }
 
 fn last_run(connection: &mut Connection, machine: MachineId) -> Result<Option<RunFacts>, StoreError> {
