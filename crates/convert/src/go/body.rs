@@ -253,14 +253,14 @@ impl<'a> Body<'a> {
             None => format!("for {target} in go.values({})", value.text),
         };
         let open = trim(branch.tag);
-        let kept: Vec<Variable> = key.into_iter().chain([element.clone()]).filter(|it| self.in_namespace(it)).collect();
+        let kept: Vec<Variable> = key.into_iter().chain([element.clone()]).filter(|it| self.is_set(it)).collect();
         self.writer.block(head, if kept.is_empty() { open } else { open.first() });
         for (index, variable) in kept.iter().enumerate() {
             let value = Value::tight(self.loop_target(variable));
             let last = index + 1 == kept.len();
             self.define(variable, &value, if last { open.last() } else { Trim::NONE });
         }
-        let dot = Dot::Ours(self.reading(&element));
+        let dot = Dot::Ours(target);
         self.inside_with_dot(&branch.body, dot);
         self.scopes.leave_frame();
         if branch.otherwise.is_some() {
@@ -273,9 +273,14 @@ impl<'a> Body<'a> {
         Ok(())
     }
 
-    /// What the loop itself sets: another name where the variable lives in a namespace.
+    /// Whether the loop's body sets the variable: the dot keeps its value all the same.
+    fn is_set(&self, variable: &Variable) -> bool {
+        self.usage.get(variable.index).is_some_and(|usage| usage.read && usage.set)
+    }
+
+    /// What the loop itself sets: another name where its body sets the variable.
     fn loop_target(&self, variable: &Variable) -> String {
-        if self.in_namespace(variable) { format!("{}_each", variable.ours) } else { variable.ours.clone() }
+        if self.is_set(variable) { format!("{}_each", variable.ours) } else { variable.ours.clone() }
     }
 
     /// The expression that stands for `template "name" argument`.

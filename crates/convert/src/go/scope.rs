@@ -12,6 +12,8 @@ use std::collections::{HashMap, HashSet};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Usage {
     pub(super) read: bool,
+    /// Set anywhere, after it was declared.
+    pub(super) set: bool,
     /// Set inside a loop that it was not declared in.
     pub(super) set_elsewhere: bool,
 }
@@ -223,7 +225,9 @@ impl Walk {
     fn set(&mut self, name: &str) {
         let frame = self.scopes.frame();
         if let Some(variable) = self.scopes.find(name) {
-            self.usage[variable.index].set_elsewhere |= variable.frame != frame;
+            let usage = &mut self.usage[variable.index];
+            usage.set = true;
+            usage.set_elsewhere |= variable.frame != frame;
         }
     }
 

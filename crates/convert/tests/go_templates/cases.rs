@@ -216,4 +216,18 @@ storage:
         r#"{{ (.Param "krib/labels").role }}{{ (index (.Param "krib/cluster-masters") 0).Address }}"#,
         "data base10.0.0.2",
     ),
+    (
+        "{{ range $i, $m := .Param \"krib/cluster-masters\" }}{{ $n := 0 }}{{ range $.Machine.Profiles }}{{ $n = add $n 1 }}{{ $i = add $i 10 }}{{ end }}{{ $n }}:{{ $i }};{{ end }}",
+        "2:20;2:21;",
+    ),
+    (
+        "{{ range $e := .Machine.Profiles }}{{ range $j := list 1 2 }}{{ $e = printf \"%s%d\" $e $j }}{{ end }}{{ $e }} {{ . }};{{ end }}",
+        "rack12 rack;web12 web;",
+    ),
+    (
+        "{{ define \"x\" -}}\n  in {{ .Machine.Name }}\n{{- end }}\nA{{ template \"x\" . }}B\n{{ define \"y\" }}{{ template \"x\" $ }}{{ end -}}\n\n  C{{ template \"y\" . }}",
+        "\nAin node1.example.netB\nCin node1.example.net",
+    ),
+    ("a\n{{ if true }}\n b\n{{ end }}\n{{- \"x\" }}\n", "a\n\n b\nx\n"),
+    ("{{ range $e := .Machine.Profiles }}{{ $e = \"x\" }}{{ $e }}{{ . }};{{ end }}", "xrack;xweb;"),
 ];
