@@ -253,7 +253,7 @@ impl<'a> Body<'a> {
             None => format!("for {target} in go.values({})", value.text),
         };
         let open = trim(branch.tag);
-        let kept: Vec<Variable> = key.into_iter().chain([element.clone()]).filter(|it| self.is_set(it)).collect();
+        let kept: Vec<Variable> = key.into_iter().chain([element]).filter(|it| self.is_set(it)).collect();
         self.writer.block(head, if kept.is_empty() { open } else { open.first() });
         for (index, variable) in kept.iter().enumerate() {
             let value = Value::tight(self.loop_target(variable));
