@@ -1,22 +1,12 @@
 //! Reads words into a tree: values.
 
 use super::ast::{Body, CHANGES, Call, Kind, Node, Part, changed_root};
+use super::operator::LEVELS;
 use super::parser::{ParseError, Parsed, Parser, describe, refuse_rescue};
 use super::token::{Piece, Tok};
 
-/// Operators between two values, from those that bind least; the parser climbs through them.
-const LEVELS: [&[&str]; 10] = [
-    &["||"],
-    &["&&"],
-    &["<=>", "==", "===", "!=", "=~", "!~"],
-    &["<", "<=", ">", ">="],
-    &["|", "^"],
-    &["&"],
-    &["<<", ">>"],
-    &["+", "-"],
-    &["*", "/", "%"],
-    &["**"],
-];
+/// How many calls or operators may follow one another.
+pub(super) const MAX_CHAIN: usize = 80;
 
 impl Parser<'_> {
     /// A value, which may be an assignment.
@@ -31,7 +21,7 @@ impl Parser<'_> {
         })
     }
 
-    fn assignment(&mut self, left: Node, at: usize) -> Parsed<Node> {
+    pub(super) fn assignment(&mut self, left: Node, at: usize) -> Parsed<Node> {
         let Tok::Op(op) = *self.peek() else { return Ok(left) };
         let update = match op {
             "=" => None,
@@ -130,98 +120,13 @@ impl Parser<'_> {
         Ok(Some(Node { kind: Kind::Unpack(targets, Box::new(value)), at }))
     }
 
-    fn ternary(&mut self) -> Parsed<Node> {
-        let condition = self.range()?;
-        if !self.is_op("?") {
-            return Ok(condition);
-        }
-        let at = condition.at;
-        self.next += 1;
-        let yes = self.branched(Self::expression)?;
-        self.skip_newlines();
-        if !self.take_op(":") {
-            return Err(self.error(format!("`:` is expected and not {}", describe(self.peek()))));
-        }
-        let no = self.branched(Self::expression)?;
-        Ok(Node { kind: Kind::Choice(Box::new(condition), Box::new(yes), Box::new(no)), at })
-    }
-
-    fn range(&mut self) -> Parsed<Node> {
-        let low = self.binary(0)?;
-        let exclusive = self.is_op("...");
-        if !exclusive && !self.is_op("..") {
-            return Ok(low);
-        }
-        self.next += 1;
-        let open = matches!(self.peek(), Tok::Op(")" | "]") | Tok::Newline | Tok::End);
-        let high = if open { None } else { Some(Box::new(self.binary(0)?)) };
-        let at = low.at;
-        Ok(Node { kind: Kind::Range { low: Box::new(low), high, exclusive }, at })
-    }
-
-    fn binary(&mut self, level: usize) -> Parsed<Node> {
-        let Some(operators) = LEVELS.get(level) else { return self.unary() };
-        let mut left = self.binary(level + 1)?;
-        while let Tok::Op(op) = *self.peek() {
-            if !operators.contains(&op) {
-                break;
-            }
-            let at = self.at();
-            self.next += 1;
-            self.skip_newlines();
-            let right = match op {
-                "<<" => {
-                    self.note_change(&left);
-                    self.operand(level + 1)?
-                }
-                "&&" | "||" => self.branched(|parser| parser.operand(level + 1))?,
-                "**" => self.binary(level)?,
-                _ => self.operand(level + 1)?,
-            };
-            let (left_box, right_box) = (Box::new(left), Box::new(right));
-            let kind = match op {
-                "&&" => Kind::And(left_box, right_box),
-                "||" => Kind::Or(left_box, right_box),
-                _ => Kind::Binary(op, left_box, right_box),
-            };
-            left = Node { kind, at };
-        }
-        Ok(left)
-    }
-
-    /// An operand on the right, which may be an assignment: `a && b = c`.
-    fn operand(&mut self, level: usize) -> Parsed<Node> {
-        let at = self.at();
-        let node = self.binary(level)?;
-        match &node.kind {
-            Kind::Local(_) | Kind::Ivar(_) | Kind::Call(_) if self.is_op("=") => self.assignment(node, at),
-            _ => Ok(node),
-        }
-    }
-
-    fn unary(&mut self) -> Parsed<Node> {
-        let at = self.at();
-        if self.take_op("!") {
-            let inner = self.deeper(Self::unary)?;
-            return Ok(Node { kind: Kind::Not(Box::new(inner)), at });
-        }
-        if self.take_op("-") {
-            let inner = self.deeper(Self::unary)?;
-            let kind = match inner.kind {
-                Kind::Int(value) => Kind::Int(-value),
-                Kind::Float(value) => Kind::Float(-value),
-                kind => Kind::Negative(Box::new(Node { kind, at: inner.at })),
-            };
-            return Ok(Node { kind, at });
-        }
-        self.take_op("+");
-        self.unary_operand()
-    }
-
     /// A value with the calls on it.
     pub(super) fn unary_operand(&mut self) -> Parsed<Node> {
         let mut node = self.deeper(Self::primary)?;
-        loop {
+        for length in 0.. {
+            if length > MAX_CHAIN {
+                return Err(self.error("too many calls in a row"));
+            }
             let at = self.at();
             if self.is_op(".") || self.is_op("&.") {
                 let safe = self.is_op("&.");
@@ -247,9 +152,10 @@ impl Parser<'_> {
                 let args = self.list("]")?;
                 node = Node { at: node.at, kind: Kind::Index(Box::new(node), args) };
             } else {
-                return Ok(node);
+                break;
             }
         }
+        Ok(node)
     }
 
     fn method(&mut self, receiver: Node, safe: bool) -> Parsed<Node> {
@@ -298,7 +204,7 @@ impl Parser<'_> {
     }
 
     /// A method that changes a variable is an assignment to it.
-    fn note_change(&mut self, receiver: &Node) {
+    pub(super) fn note_change(&mut self, receiver: &Node) {
         if let Some(id) = changed_root(receiver) {
             let name = self.variables.all[id].name.clone();
             self.variables.assign(&name);

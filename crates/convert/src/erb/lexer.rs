@@ -18,7 +18,12 @@ pub(super) struct LexError {
 #[derive(Debug, Default)]
 pub(super) struct Lexer {
     locals: HashSet<String>,
+    /// How deep strings with code in them lie in one another.
+    depth: usize,
 }
+
+/// How deep they may.
+const MAX_DEPTH: usize = 20;
 
 /// The words of a tag.
 pub(super) struct Lexed {
@@ -403,6 +408,10 @@ impl<'s> Run<'_, 's> {
     /// Cuts what stands in `#{…}`; gives the words and moves behind the bracket.
     pub(super) fn interpolation(&mut self) -> Result<Vec<Token>, LexError> {
         let start = self.at;
+        if self.lexer.depth >= MAX_DEPTH {
+            return Err(self.error(start, "strings lie too deep in one another"));
+        }
+        self.lexer.depth += 1;
         let (base, code) = (self.base + start, self.rest());
         let mut inner =
             Run { lexer: self.lexer, code, base, at: 0, tokens: Vec::new(), heredoc_end: None, depth: Vec::new() };
@@ -420,6 +429,7 @@ impl<'s> Run<'_, 's> {
             }
         }
         let (end, tokens) = (inner.at + 1, inner.tokens);
+        self.lexer.depth -= 1;
         self.at += end;
         Ok(tokens)
     }

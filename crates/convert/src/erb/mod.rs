@@ -10,6 +10,7 @@ mod expression;
 mod lexer;
 mod literal;
 mod metadata;
+mod operator;
 mod parser;
 mod scan;
 mod token;

@@ -84,7 +84,7 @@ fn add_system(environment: &mut Environment<'_>) {
     for name in
         ["host_kernel_release", "host_uptime_seconds", "host_memory", "host_sockets", "host_cores", "host_virtual"]
     {
-        environment.add_function(name, move |state: &State<'_, '_>, _: Rest<Value>| -> Answer {
+        environment.add_function(name, move |state: &State<'_, '_>, _: Rest<Value>, _: Kwargs| -> Answer {
             let fact = match name {
                 "host_kernel_release" => "kernelrelease",
                 "host_uptime_seconds" => "uptime_seconds",
@@ -101,13 +101,16 @@ fn add_system(environment: &mut Environment<'_>) {
 /// Helpers of plugins, as a Foreman without them answers where a template asks first.
 fn add_plugins(environment: &mut Environment<'_>) {
     environment.add_function("katello_agent_enabled", || false);
-    environment.add_function("subscription_manager_configuration_url", |state: &State<'_, '_>, _: Rest<Value>| {
-        let scope = Scope::of(state)?;
-        let own = value_of(scope.render(), "subscription_manager_certpkg_url")?.map(|value| text_of(&value));
-        Ok::<_, Error>(
-            own.unwrap_or_else(|| format!("{}/pub/katello-ca-consumer-latest.noarch.rpm", scope.facts().urls.base)),
-        )
-    });
+    environment.add_function(
+        "subscription_manager_configuration_url",
+        |state: &State<'_, '_>, _: Rest<Value>, _: Kwargs| {
+            let scope = Scope::of(state)?;
+            let own = value_of(scope.render(), "subscription_manager_certpkg_url")?.map(|value| text_of(&value));
+            Ok::<_, Error>(
+                own.unwrap_or_else(|| format!("{}/pub/katello-ca-consumer-latest.noarch.rpm", scope.facts().urls.base)),
+            )
+        },
+    );
     environment.add_function("current_user", |state: &State<'_, '_>| -> Answer {
         let owner = facts(state)?.owner.as_ref().map(|owner| owner.name.clone());
         Ok(optional(owner.map(|name| Thing::new("user", &name).with_all(["login", "name"], name.as_str()).value())))
@@ -117,21 +120,21 @@ fn add_plugins(environment: &mut Environment<'_>) {
     });
     environment.add_function("repository_url", repository_url);
     environment.add_function("install_packages", install_packages);
-    environment.add_function("change_content_source", |_: Rest<Value>| "");
-    environment.add_function("yum_proxy_url", |_: Rest<Value>| "");
-    environment.add_function("host_status", |_: Rest<Value>| Value::from(()));
-    environment.add_function("registration_url", |state: &State<'_, '_>, _: Rest<Value>| {
+    environment.add_function("change_content_source", |_: Rest<Value>, _: Kwargs| "");
+    environment.add_function("yum_proxy_url", |_: Rest<Value>, _: Kwargs| "");
+    environment.add_function("host_status", |_: Rest<Value>, _: Kwargs| Value::from(()));
+    environment.add_function("registration_url", |state: &State<'_, '_>, _: Rest<Value>, _: Kwargs| {
         Ok::<_, Error>(format!("{}/register", facts(state)?.urls.base))
     });
     for name in
         ["insights_unregister_url", "foreman_httpboot_host", "httpboot_host", "host_facts", "fact", "hostgroup_param"]
     {
-        environment.add_function(name, |_: Rest<Value>| Value::from(()));
+        environment.add_function(name, |_: Rest<Value>, _: Kwargs| Value::from(()));
     }
 }
 
 /// `foreman_url("built")`: where the machine reports, or fetches a text of this kind.
-fn foreman_url(state: &State<'_, '_>, action: Option<String>, given: Rest<Value>) -> Answer {
+fn foreman_url(state: &State<'_, '_>, action: Option<String>, given: Rest<Value>, named: Kwargs) -> Answer {
     let facts = facts(state)?;
     let urls = &facts.urls;
     let action = action.unwrap_or_else(|| "provision".to_owned());
@@ -144,7 +147,8 @@ fn foreman_url(state: &State<'_, '_>, action: Option<String>, given: Rest<Value>
     };
     let known = known.or_else(|| urls.templates.get(&action).or_else(|| urls.templates.get(&kind)).cloned());
     let mut url = known.unwrap_or_else(|| unattended_url(&facts, &action));
-    for arguments in given.iter().filter(|arguments| arguments.kind() == ValueKind::Map) {
+    let named = Value::from(named);
+    for arguments in given.iter().chain([&named]).filter(|arguments| arguments.kind() == ValueKind::Map) {
         for key in arguments.try_iter()? {
             let value = text_of(&arguments.get_item(&key)?);
             url.push(if url.contains('?') { '&' } else { '?' });
@@ -162,7 +166,7 @@ fn unattended_url(facts: &Facts, action: &str) -> String {
 }
 
 /// Where a repository or a tree of that name is: one of the machine's, else one beside its medium.
-fn repository_url(state: &State<'_, '_>, name: Value, _kind: Rest<Value>) -> Answer {
+fn repository_url(state: &State<'_, '_>, name: Value, _kind: Rest<Value>, _: Kwargs) -> Answer {
     let facts = facts(state)?;
     let name = text_of(&name);
     if let Some(repository) = facts.repositories.iter().find(|repository| repository.name == name) {

@@ -65,3 +65,6 @@ pub(crate) fn call_method(
     }
     ruby::call(value, method, arguments)
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,7 +44,7 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
         let render = Scope::of(state)?.render().clone();
         value_of(&render, "puppet_environment").map(|value| value.unwrap_or_else(|| Value::from("")))
     });
-    environment.add_function("host_puppet_classes", |_: Rest<Value>| Value::from(Vec::<Value>::new()));
+    environment.add_function("host_puppet_classes", |_: Rest<Value>, _: Kwargs| Value::from(Vec::<Value>::new()));
 }
 
 /// The value of a parameter, or nothing.

@@ -7,7 +7,7 @@ use crate::scope::Scope;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use jiff::Timestamp;
-use minijinja::value::{Rest, Serde, Value, ValueKind};
+use minijinja::value::{Kwargs, Rest, Serde, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State};
 use sha2::{Digest, Sha256, Sha512};
 use std::cmp::Ordering;
@@ -122,18 +122,19 @@ fn add_documents(environment: &mut Environment<'_>) {
 }
 
 fn add_numbers(environment: &mut Environment<'_>) {
-    environment.add_function("number_with_delimiter", |number: Value, _: Rest<Value>| delimited(&text_of(&number)));
-    environment.add_function("number_with_precision", |number: Value, options: Option<Value>| {
-        Ok::<_, Error>(format!("{:.*}", precision(options.as_ref(), 3), float(&number)?))
+    environment
+        .add_function("number_with_delimiter", |number: Value, _: Rest<Value>, _: Kwargs| delimited(&text_of(&number)));
+    environment.add_function("number_with_precision", |number: Value, options: Kwargs| {
+        Ok::<_, Error>(format!("{:.*}", precision(&options, 3), float(&number)?))
     });
-    environment.add_function("number_to_percentage", |number: Value, options: Option<Value>| {
-        Ok::<_, Error>(format!("{:.*}%", precision(options.as_ref(), 3), float(&number)?))
+    environment.add_function("number_to_percentage", |number: Value, options: Kwargs| {
+        Ok::<_, Error>(format!("{:.*}%", precision(&options, 3), float(&number)?))
     });
-    environment.add_function("number_to_currency", |number: Value, _: Rest<Value>| {
+    environment.add_function("number_to_currency", |number: Value, _: Rest<Value>, _: Kwargs| {
         Ok::<_, Error>(format!("${}", delimited(&format!("{:.2}", float(&number)?))))
     });
     for name in ["number_to_human_size", "number_to_human"] {
-        environment.add_function(name, |number: Value, _: Rest<Value>| human_size(float(&number)?));
+        environment.add_function(name, |number: Value, _: Rest<Value>, _: Kwargs| human_size(float(&number)?));
     }
 }
 
@@ -144,9 +145,8 @@ fn float(value: &Value) -> Result<f64, Error> {
     }
 }
 
-fn precision(options: Option<&Value>, default: usize) -> usize {
-    let precision = options.and_then(|options| options.get_attr("precision").ok()).and_then(|value| value.as_usize());
-    precision.unwrap_or(default).min(20)
+fn precision(options: &Kwargs, default: usize) -> usize {
+    options.get::<Option<usize>>("precision").ok().flatten().unwrap_or(default).min(20)
 }
 
 /// `1234567` with commas.

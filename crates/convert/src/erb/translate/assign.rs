@@ -289,8 +289,8 @@ pub(super) fn plain_text(parts: &[Part]) -> Option<String> {
 }
 
 impl Ex {
-    /// As a part of `a ~ b`: never nil.
+    /// As a part of `a ~ b`: never nil, and not true or false, which `~` writes with a capital.
     pub(super) fn is_printable(&self) -> bool {
-        matches!(self.ty, Ty::Text | Ty::Int | Ty::Bool) && self.binds > Binds::Sum
+        matches!(self.ty, Ty::Text | Ty::Int) && self.binds > Binds::Sum
     }
 }

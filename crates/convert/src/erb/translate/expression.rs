@@ -6,7 +6,7 @@ use crate::erb::ast::{Body, Kind, Node};
 use crate::erb::emit::Out;
 
 /// How deep an expression may nest before it is refused: the engine's own parser has a limit, too.
-const MAX_DEPTH: usize = 60;
+const MAX_DEPTH: usize = 100;
 
 impl Translator<'_> {
     /// A value; what has to come before it is put out.

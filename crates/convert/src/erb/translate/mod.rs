@@ -244,7 +244,10 @@ impl Translator<'_> {
     /// What `translate` puts out, apart from what is there already.
     fn aside<T>(&mut self, translate: impl FnOnce(&mut Self) -> Translated<T>) -> Translated<(Vec<Out>, T)> {
         let before = std::mem::take(&mut self.out);
+        // What is put aside is put into a branch later.
+        self.nest += 1;
         let result = translate(self);
+        self.nest -= 1;
         let out = std::mem::replace(&mut self.out, before);
         Ok((out, result?))
     }
