@@ -16,7 +16,8 @@ type Check = fn(&[Value]) -> Result<(), Error>;
 
 /// Replaces the engine's own filters by those that know a limit.
 pub(crate) fn add_to(environment: &mut Environment<'_>) {
-    environment.add_filter(guard::FILTER, bounded);
+    environment.add_filter(guard::BOUNDED, bounded);
+    environment.add_filter(guard::SPELLED, spelled);
     environment.add_filter("replace", replace);
     environment.add_filter("join", join);
     let limited: [(&'static str, Value, Check); 6] = [
@@ -49,6 +50,11 @@ fn bounded(state: &State<'_, '_>, value: Value) -> Result<Value, Error> {
         Some(_) => Ok(value),
         None => Err(too_large(value.kind())),
     }
+}
+
+/// What `~` joins, as a template writes it.
+fn spelled(state: &mut State<'_, '_>, value: Value) -> Result<Value, Error> {
+    if value.as_str().is_some() { Ok(value) } else { state.format(value).map(Value::from) }
 }
 
 fn too_large(kind: ValueKind) -> Error {

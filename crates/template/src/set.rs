@@ -253,8 +253,9 @@ mod tests {
 
     #[test]
     fn a_broken_template_harms_only_itself() {
-        let set = TemplateSet::new([("bad", "{% if %}"), ("good", "{{ none }}{{ true }}")]);
-        assert_eq!(set.render("good", &facts()).unwrap().text, "true");
+        let set =
+            TemplateSet::new([("bad", "{% if %}"), ("good", "{{ none }}{{ true }} {{ 'a' ~ true ~ none ~ 1.5 }}")]);
+        assert_eq!(set.render("good", &facts()).unwrap().text, "true atrue1.5");
         assert_eq!(set.render("bad", &facts()).unwrap_err().place(), ("bad", Some(1)));
         assert!(set.with("bad", "fine").broken().is_empty());
     }
