@@ -62,6 +62,15 @@ impl Operand {
         }
     }
 
+    /// Whether no order leads to what it is compared with: every value has to be looked at.
+    pub(crate) fn is_looked_for(&self) -> bool {
+        match self {
+            Self::Pattern(_) => true,
+            Self::Network(network) => !network.is_single(),
+            Self::Text(_) | Self::Number(_) | Self::Size(_) | Self::Time(_) | Self::Mac(_) | Self::Uuid(_) => false,
+        }
+    }
+
     /// What values that are equal to it have in common: one of these.
     pub(crate) fn equal(&self, kind: Type, now: Timestamp) -> Vec<Condition> {
         match self {

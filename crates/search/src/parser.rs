@@ -22,8 +22,8 @@ pub const MAX_LENGTH: usize = 16 << 10;
 pub const MAX_COMPARISONS: usize = 128;
 /// How deep parentheses and `not` may be nested.
 pub const MAX_DEPTH: usize = 32;
-/// The most regular expressions in an expression: to compile the largest that is allowed takes some milliseconds.
-const MAX_PATTERNS: usize = 16;
+/// The most values in an expression that every value of a field is compared with: each may take some milliseconds.
+const MAX_PATTERNS: usize = 32;
 /// The longest path into parameters or the inventory, in bytes.
 const MAX_PATH: usize = 200;
 
@@ -275,14 +275,17 @@ impl Parser {
             }
         };
         self.step();
-        if matches!(operator, Operator::Matches | Operator::MatchesNot) {
-            self.patterns += 1;
-            if self.patterns > MAX_PATTERNS {
-                return self.wrong(column, Wrong::new(format!("more than {MAX_PATTERNS} regular expressions")));
-            }
-            return Pattern::new(&text).map(Operand::Pattern).or_else(|wrong| self.wrong(column, wrong));
+        let read = match operator {
+            Operator::Matches | Operator::MatchesNot => Pattern::new(&text).map(Operand::Pattern),
+            _ => Operand::read(field.field().kind, operator, &text),
+        };
+        let value = read.or_else(|wrong| self.wrong(column, wrong))?;
+        self.patterns += usize::from(value.is_looked_for());
+        if self.patterns > MAX_PATTERNS {
+            let most = format!("more than {MAX_PATTERNS} regular expressions, parts of texts and networks");
+            return self.wrong(column, Wrong::new(most));
         }
-        Operand::read(field.field().kind, operator, &text).or_else(|wrong| self.wrong(column, wrong))
+        Ok(value)
     }
 
     /// The word that stands here, and those behind it that make one time with it: `10m ago`, `2 days ago`.

@@ -168,8 +168,10 @@ fn what_is_too_large_is_refused_before_it_costs_anything() {
     assert!(refused(&deep).message.contains("no regular expression"));
     let long = format!("name =~ \"{}\"", "a".repeat(2000));
     assert!(refused(&long).message.contains("1000 are allowed"));
-    let patterns = vec!["name =~ a"; 17].join(" or ");
-    assert_eq!(refused(&patterns).message, "more than 16 regular expressions");
+    for pattern in ["name =~ a", "name ~ a", "ip = 10.0.0.0/8"] {
+        let error = refused(&vec![pattern; 33].join(" or "));
+        assert_eq!(error.message, "more than 32 regular expressions, parts of texts and networks");
+    }
 }
 
 #[test]
