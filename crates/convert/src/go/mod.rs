@@ -48,7 +48,7 @@ pub fn convert(name: &str, text: &str) -> Result<Converted, Vec<Refusal>> {
         name: name.to_owned(),
         kind: Some(kind.to_owned()),
         snippet: kind == "snippet",
-        families: Vec::new(),
+        families: kind::families(kind, source),
         description: None,
         text: writer.finish(),
         warnings: warnings::of(&file, source),
