@@ -55,7 +55,9 @@ fn wrong(detail: impl Into<String>) -> Error {
 
 fn add_system(environment: &mut Environment<'_>) {
     environment.add_function("root_pass", |state: &State<'_, '_>| -> Answer {
-        Ok(optional(facts(state)?.os.as_ref().and_then(|os| os.root_password_hash.as_deref())))
+        let facts = facts(state)?;
+        let hash = facts.os.as_ref().and_then(|os| os.root_password_hash.as_deref());
+        Ok(Value::from(hash.unwrap_or_default()))
     });
     environment.add_function("grub_pass", |state: &State<'_, '_>| -> Answer {
         let facts = facts(state)?;

@@ -1,5 +1,6 @@
 //! `host`: a machine as Foreman's templates see it.
 
+use super::naming;
 use super::network::{interface, interfaces, server_thing, subnet};
 use super::params::{params, value_of};
 use super::place::{domain, group, named, place, realm, user};
@@ -122,6 +123,11 @@ impl Host {
                     Value::from(truth == Some(method == "host_param_true"))
                 }))
             }
+            ("url_for_boot", [which, ..]) => {
+                let facts = render.facts();
+                let initrd = which.as_str() == Some("initrd");
+                Some(Ok(Value::from(if initrd { naming::initrd_uri(facts) } else { naming::kernel_uri(facts) })))
+            }
             ("facts" | "params" | "info", [key]) => {
                 let map = self.cached(method)?;
                 super::ruby::call(&map, "dig", std::slice::from_ref(key))
@@ -201,7 +207,7 @@ fn wires(facts: &Facts, name: &str) -> Option<Value> {
         "token" => optional(facts.tokens.build.as_deref()),
         "pxe_loader" => Value::from(pxe_loader(facts)),
         "pxe_loader_efi" => Value::from(is_efi(facts)),
-        "url_for_boot" => optional(facts.urls.provision.as_deref()),
+        "url_for_boot" => Value::from(naming::kernel_uri(facts)),
         "smart_proxies" => Value::from(vec![server_thing(facts, true)]),
         _ => return None,
     })
@@ -303,6 +309,7 @@ fn hardware(facts: &Facts, name: &str) -> Option<Value> {
         | "uptime_seconds" | "boot_time" => {
             machine.facts.get(name).map_or_else(|| Value::from(()), |value| Value::from(Serde(value)))
         }
+        "advisory_ids" | "traces_helpers" | "package_names_for_job_template" => texts([""; 0]),
         "capabilities" => texts(["build"]),
         "provider" => Value::from("BareMetal"),
         _ => return None,

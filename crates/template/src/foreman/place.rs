@@ -39,9 +39,18 @@ pub(super) fn user(user: Option<&User>) -> Value {
         let thing = thing.with("lastname", optional(user.last_name.as_deref())).with("description", full.as_str());
         let thing =
             thing.with("mail", optional(user.email.as_deref())).with("ssh_authorized_keys", texts(&user.ssh_keys));
-        thing.with("ssh_keys", texts(&user.ssh_keys)).with("timezone", ()).value()
+        let keys = Value::from(user.ssh_keys.iter().map(|line| ssh_key(line)).collect::<Vec<_>>());
+        thing.with("ssh_keys", keys).with("timezone", ()).value()
     };
     user.map_or_else(|| Value::from(()), thing)
+}
+
+/// A public key in its three parts.
+fn ssh_key(line: &str) -> Value {
+    let mut parts = line.splitn(3, ' ');
+    let mut part = || parts.next().unwrap_or_default().to_owned();
+    let thing = Thing::new("ssh_key", line).with("type", part()).with("ssh_key", part());
+    thing.with_all(["comment", "name"], part()).with_all(["key", "to_export"], line).value()
 }
 
 pub(super) fn realm(facts: &Facts) -> Value {

@@ -93,6 +93,10 @@ fn thing(facts: &Facts, os: &OperatingSystem) -> Value {
     let thing = thing.with("architecture", os.arch.as_str()).with("params", Value::from(Serde(&os.params)));
     let thing = thing.with("medium_uri", optional(url)).with("mediumpath", optional(medium_path(facts)));
     let thing = thing.with("media", Value::from(vec![medium(facts)])).with("kernel", naming::kernel(facts));
+    let files = ["bcd", "bootsdi", "bootwim"].map(|file| (file, Value::from(format!("boot/{file}"))));
+    let files =
+        files.into_iter().chain([("kernel", naming::kernel(facts).into()), ("initrd", naming::initrd(facts).into())]);
+    let thing = thing.with("bootfile", Value::from_pairs(files.collect::<Vec<_>>()));
     let thing = thing.with("initrd", naming::initrd(facts)).with("repos", "").with("image_extension", "");
     let thing = thing.with("boot_files_uri", Value::from(vec![naming::kernel_uri(facts), naming::initrd_uri(facts)]));
     thing.with_nothing(["id", "parameters", "interface_map", "url_for_boot"]).value()

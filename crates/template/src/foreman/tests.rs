@@ -90,6 +90,8 @@ fn the_machine_has_foremans_attributes() {
     gives("host.respond is defined", "false");
     gives("host.diskLayout", "#Dynamic\ndisk n1");
     gives("dynamic", "true");
+    gives("host.url_for_boot('initrd')", "/images/pxeboot/initrd.img");
+    gives("host.operatingsystem.bootfile(medium_provider, 'bcd')", "boot/bcd");
     gives("template_name", "t");
 }
 

@@ -47,6 +47,9 @@ impl Thing {
             return Some(Ok(attribute.cloned().unwrap_or_else(|| Value::from(()))));
         }
         let attribute = self.attributes.get(method)?;
+        if let ("bootfile", [.., which]) = (method, arguments) {
+            return super::ruby::call(attribute, "dig", std::slice::from_ref(which));
+        }
         if let ("medium_uri" | "mediumpath", [_, path, ..]) = (method, arguments)
             && !attribute.is_none()
         {

@@ -153,6 +153,7 @@ impl Translator<'_> {
         let lost = match call.name.as_str() {
             "pop" => Some("last"),
             "shift" => Some("first"),
+            "delete" if variable && self.loses_element(receiver, &call.args)? => Some("deleted"),
             "push" | "append" | "unshift" | "prepend" | "<<" => None,
             name if name.ends_with('!') && CHANGES.contains(&name) => None,
             _ => return Ok(None),
@@ -163,7 +164,8 @@ impl Translator<'_> {
         let lost = match lost {
             Some(end) => {
                 let list = self.value(receiver)?;
-                Some(self.hold(Ex::tight(format!("{}.{end}()", list.receiver()), Ty::Any), "taken"))
+                let args = if end == "deleted" { self.arguments(&call.args, false)? } else { String::new() };
+                Some(self.hold(Ex::tight(format!("{}.{end}({args})", list.receiver()), Ty::Any), "taken"))
             }
             None => None,
         };
@@ -172,6 +174,17 @@ impl Translator<'_> {
             Some(lost) => Ok(Some(lost)),
             None => self.value(receiver).map(Some),
         }
+    }
+
+    /// Whether `delete` takes an element out of a list or a map, and not signs out of a text: signs are no
+    /// letters.
+    fn loses_element(&mut self, receiver: &Node, args: &[Node]) -> Translated<bool> {
+        let current = self.value(receiver)?;
+        let signs = |node: &Node| match &node.kind {
+            Kind::Str(parts) => plain_text(parts).is_some_and(|text| !text.contains(char::is_alphanumeric)),
+            _ => false,
+        };
+        Ok(args.len() == 1 && current.ty != Ty::Text && (current.ty != Ty::Any || !signs(&args[0])))
     }
 
     fn cleared(&mut self, receiver: &Node) -> Translated<Ex> {

@@ -98,6 +98,7 @@ impl Translator<'_> {
                 let args = self.arguments(args, false)?;
                 return Ok(Ex::tight(format!("rand_number({args})"), Ty::Any));
             }
+            ("medium_provider", []) => return Ok(Ex::cheap("medium_provider", Ty::Any)),
             ("template_name", []) => return Ok(Ex::cheap("template_name", Ty::Text)),
             _ => {}
         }
@@ -107,7 +108,8 @@ impl Translator<'_> {
             return Err(Problem::new(at, format!("`{name}` is neither a variable nor a helper that is known here"))
                 .hint("pass it to the snippet as a variable, or make it a parameter"));
         };
-        let args = self.arguments(args, true)?;
+        // Inputs of a job may have any name.
+        let args = self.arguments(args, bare != "render_template")?;
         Ok(Ex::tight(format!("{bare}({args})"), *ty))
     }
 

@@ -116,6 +116,7 @@ fn changing(items: &[Value], method: &str, args: &[Value]) -> Option<Answer> {
         ("concat", _) => return Some(concat(items, args)),
         ("plus", 1) => return Some(concat(items, args)),
         ("minus" | "difference", 1) => return Some(list_of(&args[0]).map(|gone| list(without(items, &gone)))),
+        ("deleted", 1) => items.iter().find(|item| **item == args[0]).cloned().unwrap_or_else(|| Value::from(())),
         ("without", 1) => list(without(items, args)),
         ("without_at", 1) => {
             let gone = args[0].as_i64().and_then(|at| place(at, items.len()));

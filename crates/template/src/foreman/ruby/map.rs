@@ -8,7 +8,7 @@ use minijinja::value::Value;
 pub(super) fn call(map: &Value, method: &str, args: &[Value]) -> Option<Answer> {
     let nil = || Value::from(());
     Some(match (method, args) {
-        ("dig" | "at", [key]) => Ok(get(map, key)),
+        ("dig" | "at" | "deleted", [key]) => Ok(get(map, key)),
         ("dig", [key, rest @ ..]) => {
             let inner = get(map, key);
             if inner.is_none() { Ok(inner) } else { super::call(&inner, "dig", rest)? }

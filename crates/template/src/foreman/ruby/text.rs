@@ -54,7 +54,8 @@ fn with_arguments(text: &str, method: &str, args: &[Value]) -> Option<Answer> {
         ("gsub", 2) => pattern::replace(text, args, true),
         ("sub", 2) => pattern::replace(text, args, false),
         ("tr" | "tr_s", 2) => Ok(Value::from(translate(text, &argument(0), &argument(1)))),
-        ("delete", 1..) => {
+        ("without", 1) => Ok(Value::from(text)),
+        ("delete" | "deleted", 1..) => {
             let sets: Vec<String> = args.iter().map(text_of).collect();
             Ok(Value::from(text.chars().filter(|c| !sets.iter().all(|set| in_set(*c, set))).collect::<String>()))
         }
