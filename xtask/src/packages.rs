@@ -26,6 +26,7 @@ const NEEDED: &[&str] = &[
     "qemu-utils",             // qcow2 images that the agent is tested with
     "tftp-hpa",               // a third one
     "uidmap",                 // mmdebstrap without root
+    "xorriso",                // discs that the server is tested with
     "xz-utils",               // xz images that the agent is tested with
 ];
 

@@ -28,6 +28,8 @@ pub enum Access {
     Agent,
     /// An installed system's token.
     CallHome,
+    /// An installer's token.
+    Installer,
 }
 
 /// The routes that need no token, and why.
@@ -42,6 +44,7 @@ pub fn access(method: &Method, path: &str) -> Access {
     match path {
         "/agent/v1/register" => Access::Registration,
         "/agent/v1/call-home" => Access::CallHome,
+        "/unattended/built" | "/unattended/failed" | "/unattended/started" => Access::Installer,
         _ if path.starts_with("/agent/v1/") => Access::Agent,
         _ => Access::User,
     }
@@ -85,6 +88,13 @@ pub(crate) struct Installed {
     pub(crate) run: RunId,
 }
 
+/// An installer, or the system that it installed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Installing {
+    pub(crate) machine: MachineId,
+    pub(crate) run: RunId,
+}
+
 /// Lets a request through whose token is good for its route.
 pub(crate) async fn guard(
     State(app): State<App>,
@@ -103,7 +113,11 @@ fn admit(app: &App, refusals: &Refusals, request: &mut Request) -> Result<(), Ap
     if needed == Access::Open {
         return Ok(());
     }
-    let credential = credential(request.headers(), needed).ok_or(ApiError::Unauthenticated)?;
+    let in_url = (needed == Access::Installer).then(|| token_in(request.uri())).flatten();
+    let credential = match &in_url {
+        Some(token) => Credential::Bearer(token),
+        None => credential(request.headers(), needed).ok_or(ApiError::Unauthenticated)?,
+    };
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
     let Some(grant) = app.store.check_token(credential.token()) else {
         let void = app.store.void_token(credential.token());
@@ -135,6 +149,9 @@ fn admit(app: &App, refusals: &Refusals, request: &mut Request) -> Result<(), Ap
         (Access::CallHome, Grant::CallHome { machine, run }) => {
             extensions.insert(Installed { machine, run });
         }
+        (Access::Installer, Grant::Installer { machine, run }) => {
+            extensions.insert(Installing { machine, run });
+        }
         (_, grant) => {
             const REASON: &str = "the token is not good for this";
             if let Some(subject) = Subject::of(&grant) {
@@ -151,7 +168,9 @@ fn why_void(was: &Grant) -> &'static str {
     match was {
         Grant::Agent { .. } => "its boot is over: another has registered since",
         Grant::CallHome { .. } => "its run is over",
-        Grant::User { .. } | Grant::Registration { .. } | Grant::Registered { .. } => "its token has expired",
+        Grant::User { .. } | Grant::Registration { .. } | Grant::Registered { .. } | Grant::Installer { .. } => {
+            "its token has expired"
+        }
     }
 }
 
@@ -173,6 +192,13 @@ impl Credential<'_> {
             Self::Bearer(token) | Self::Cookie(token) => token,
         }
     }
+}
+
+/// The token of an installer, which can send no headers: `?token=…`. No other token is taken from a URL, which ends up
+/// in logs.
+fn token_in(uri: &http::Uri) -> Option<String> {
+    let pairs = url::form_urlencoded::parse(uri.query()?.as_bytes());
+    pairs.into_iter().find(|(name, _)| name == "token").map(|(_, token)| token.into_owned())
 }
 
 fn credential(headers: &HeaderMap, needed: Access) -> Option<Credential<'_>> {
@@ -236,7 +262,7 @@ macro_rules! admitted {
     };
 }
 
-admitted!(User, Registrant, Agent, Installed);
+admitted!(User, Registrant, Agent, Installed, Installing);
 
 /// The other end of the connection.
 pub(crate) type Peer = axum::extract::ConnectInfo<SocketAddr>;

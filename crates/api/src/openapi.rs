@@ -3,7 +3,7 @@
 use crate::App;
 use crate::agent;
 use crate::auth::{Access, access};
-use crate::routes::{events, files, images, kinds, meta, objects, params, pools, runs, session};
+use crate::routes::{events, files, images, kinds, meta, objects, params, pools, runs, session, unattended};
 use http::Method;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Components, InfoBuilder, License, OpenApi, OpenApiBuilder, PathItem, path::Operation};
@@ -94,4 +94,7 @@ pub(crate) fn documented() -> OpenApiRouter<App> {
         .routes(routes!(agent::log))
         .routes(routes!(agent::image))
         .routes(routes!(agent::call_home))
+        .routes(routes!(unattended::built, unattended::asked_built))
+        .routes(routes!(unattended::failed, unattended::asked_failed))
+        .routes(routes!(unattended::started, unattended::asked_started))
 }

@@ -11,7 +11,7 @@ macro_rules! files {
 }
 
 /// The files of the folder `content/`.
-const FILES: [(&str, &str); 16] = files![
+const FILES: [(&str, &str); 17] = files![
     "bootenvs/builtin.yaml",
     "bootenvs/installers.yaml",
     "media/builtin.yaml",
@@ -27,6 +27,7 @@ const FILES: [(&str, &str); 16] = files![
     "templates/windows.yaml",
     "workflows/default.yaml",
     "workflows/inspect.yaml",
+    "workflows/install.yaml",
     "workflows/wipe.yaml",
 ];
 

@@ -167,7 +167,10 @@ fn rendered(bare: bool) -> Vec<(String, String, Vec<String>)> {
         let facts = Arc::new(facts(&content, name, os, bare));
         let env = os.boot_env.as_ref().and_then(|env| content.envs.get(env));
         let served = env.into_iter().flat_map(|env| &env.templates).map(|served| &served.template);
-        let mut names: Vec<&Name> = os.templates.values().chain(served).collect();
+        // Those that only an administrator's own operating system names.
+        let loaders =
+            content.templates.keys().filter(|name| name.as_str().ends_with("-install") && os.medium.is_some());
+        let mut names: Vec<&Name> = os.templates.values().chain(served).chain(loaders).collect();
         names.sort();
         names.dedup();
         for template in names {

@@ -8,7 +8,7 @@
 //! script of iPXE cannot carry is refused here too, so that an environment boots by either loader or by none.
 
 use crate::boot::BootReason;
-use crate::script::{BootEnvFiles, CONFIG_NAME, MAX_COMMAND_LINE, RETRY_SECONDS, ScriptError, check};
+use crate::script::{BootEnvFiles, CONFIG_NAME, MAX_COMMAND_LINE, RETRY_SECONDS, ScriptError, check, check_argument};
 use std::fmt::Write;
 use types::{MacAddr, Name};
 
@@ -30,26 +30,25 @@ done
 /// # Errors
 /// When a value cannot be put into a configuration.
 pub fn grub_config(files: &BootEnvFiles, mac: MacAddr) -> Result<String, ScriptError> {
-    check("kernel", &files.kernel)?;
+    let kernel = path(&files.kernel, "kernel")?;
     let mut initrds = Vec::new();
     // First, as in the script of iPXE: GRUB puts each at a multiple of four bytes too.
     if files.agent_config {
         initrds.push(format!("'/{}/{CONFIG_NAME}'", mac.dashed()));
     }
     for initrd in &files.initrds {
-        check("initrd", initrd)?;
-        initrds.push(format!("'/{initrd}'"));
+        initrds.push(format!("'{}'", path(initrd, "initrd")?));
     }
     let mut arguments = vec![format!("'BOOTIF=01-{}'", mac.dashed())];
     for argument in &files.args {
-        check("kernel argument", argument)?;
+        check_argument(argument)?;
         arguments.push(format!("'{argument}'"));
     }
     let arguments = arguments.join(" ");
     if arguments.len() > MAX_COMMAND_LINE {
         return Err(ScriptError::Length(arguments.len()));
     }
-    let mut text = format!("echo 'Slipway: booting {}'\nif linux '/{}' {arguments}; then\n", files.env, files.kernel);
+    let mut text = format!("echo 'Slipway: booting {}'\nif linux '{kernel}' {arguments}; then\n", files.env);
     if !initrds.is_empty() {
         writeln!(text, "  if initrd {}; then boot; fi", initrds.join(" ")).expect("writing to a String cannot fail");
     } else {
@@ -57,6 +56,18 @@ pub fn grub_config(files: &BootEnvFiles, mac: MacAddr) -> Result<String, ScriptE
     }
     writeln!(text, "fi\necho 'Slipway: could not boot {}'", files.env).expect("writing to a String cannot fail");
     Ok(text)
+}
+
+/// Where GRUB finds a file: on this server by TFTP, or by plain HTTP at the port that HTTP has.
+fn path(file: &str, what: &'static str) -> Result<String, ScriptError> {
+    check(what, file)?;
+    let Some((scheme, rest)) = file.split_once("://") else { return Ok(format!("/{file}")) };
+    match rest.split_once('/') {
+        Some((host, path)) if scheme == "http" && !host.contains([':', ',', '(', ')']) => {
+            Ok(format!("(http,{host})/{path}"))
+        }
+        _ => Err(ScriptError::Unreachable { what, address: file.chars().take(200).collect() }),
+    }
 }
 
 /// The configuration for a machine whose environment cannot be booted now.
@@ -113,7 +124,8 @@ echo 'Slipway: could not boot discovery'
             let wrong = |files: BootEnvFiles| grub_config(&files, MAC).is_err();
             assert!(wrong(BootEnvFiles { kernel: bad.into(), ..files() }), "{bad:?}");
             assert!(wrong(BootEnvFiles { initrds: vec![bad.into()], ..files() }), "{bad:?}");
-            assert!(wrong(BootEnvFiles { args: vec![bad.into()], ..files() }), "{bad:?}");
+            // In quotes a semicolon ends no command, and cloud-init's `ds=nocloud;s=…` needs one.
+            assert!(wrong(BootEnvFiles { args: vec![bad.into()], ..files() }) || bad == "a;b", "{bad:?}");
         }
         let long = BootEnvFiles { args: vec!["x".repeat(100); 21], ..files() };
         assert!(matches!(grub_config(&long, MAC), Err(ScriptError::Length(_))));

@@ -11,7 +11,10 @@ use crate::boot::BootReason;
 use std::fmt::Write;
 use types::{MacAddr, Name};
 
-/// What makes up a boot environment, as names of boot files.
+/// What makes up a boot environment.
+///
+/// A file is the name of a boot file; with `media/` before it, one of a tree of this server; or the address of one
+/// elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BootEnvFiles {
     /// The environment.
@@ -36,6 +39,16 @@ pub enum ScriptError {
         what: &'static str,
         /// The value, cut.
         value: String,
+    },
+    /// The loader has no way there.
+    #[error(
+        "{what} {address:?} is out of this loader's reach: it needs plain HTTP at port 80, or a tree of this server"
+    )]
+    Unreachable {
+        /// What the file is.
+        what: &'static str,
+        /// Where it is.
+        address: String,
     },
     /// The kernel would cut its command line.
     #[error("the kernel's arguments are {0} bytes long, more than {MAX_COMMAND_LINE}")]
@@ -68,13 +81,13 @@ pub fn boot_script(files: &BootEnvFiles, mac: MacAddr, server_url: &str) -> Resu
     }
     for (number, initrd) in files.initrds.iter().enumerate() {
         check("initrd", initrd)?;
-        initrds.push((format!("initrd{number}"), format!("{server_url}/boot/files/{initrd}")));
+        initrds.push((format!("initrd{number}"), file_url(server_url, initrd)));
     }
     let mut command_line: Vec<String> = initrds.iter().map(|(name, _)| format!("initrd={name}")).collect();
     // As PXELINUX tells it (IPAPPEND 2): which of its cards the machine booted from.
     command_line.push(format!("BOOTIF=01-{}", mac.dashed()));
     for arg in &files.args {
-        check("kernel argument", arg)?;
+        check_argument(arg)?;
         command_line.push(arg.clone());
     }
     let command_line = command_line.join(" ");
@@ -86,7 +99,7 @@ pub fn boot_script(files: &BootEnvFiles, mac: MacAddr, server_url: &str) -> Resu
         script.write_fmt(text).expect("writing to a String cannot fail");
         script.push('\n');
     };
-    line(format_args!("kernel {server_url}/boot/files/{} {command_line} || goto failed", files.kernel));
+    line(format_args!("kernel {} {command_line} || goto failed", file_url(server_url, &files.kernel)));
     for (name, url) in &initrds {
         line(format_args!("initrd --name {name} {url} || goto failed"));
     }
@@ -128,6 +141,30 @@ pub fn no_boot_script(reason: BootReason) -> String {
          :efi\n\
          chain file://ESP/EFI/BOOT/BOOTX64.EFI || exit 1\n"
     )
+}
+
+/// Where a file of an environment is fetched by HTTP.
+pub fn file_url(server_url: &str, file: &str) -> String {
+    if file.contains("://") {
+        file.to_owned()
+    } else if file.starts_with(TREES) {
+        format!("{server_url}/{file}")
+    } else {
+        format!("{server_url}/boot/files/{file}")
+    }
+}
+
+/// How the files of this server's trees begin.
+const TREES: &str = "media/";
+
+/// Refuses what could be more than an argument to iPXE or GRUB. A semicolon is a part of words to the one, and stands
+/// in quotes for the other.
+pub(crate) fn check_argument(value: &str) -> Result<(), ScriptError> {
+    let replaced = value.replace(';', ",");
+    check("kernel argument", &replaced).map_err(|error| match error {
+        ScriptError::Character { what, .. } => ScriptError::Character { what, value: value.chars().take(80).collect() },
+        other => other,
+    })
 }
 
 /// Refuses what could be more than a word to iPXE or GRUB.
@@ -182,7 +219,8 @@ chain --replace http://10.77.0.1:8080/boot/52-54-00-00-00-01/script.ipxe || goto
             let wrong = |files: BootEnvFiles| boot_script(&files, MAC, SERVER).is_err();
             assert!(wrong(BootEnvFiles { kernel: bad.into(), ..files() }), "{bad:?}");
             assert!(wrong(BootEnvFiles { initrds: vec![bad.into()], ..files() }), "{bad:?}");
-            assert!(wrong(BootEnvFiles { args: vec!["quiet".into(), bad.into()], ..files() }), "{bad:?}");
+            let refused = wrong(BootEnvFiles { args: vec!["quiet".into(), bad.into()], ..files() });
+            assert!(refused || bad == "a;b", "{bad:?}");
             assert!(boot_script(&files(), MAC, bad).is_err(), "{bad:?}");
         }
         let long = BootEnvFiles { args: vec!["x".repeat(100); 21], ..files() };

@@ -1,6 +1,6 @@
 //! What the boot services need from the rest of the server.
 
-use crate::BootFiles;
+use crate::{BootFiles, FileSource};
 use async_trait::async_trait;
 use dhcp::{Lease, Subnet, v6};
 use lifecycle::{BootEnvFiles, BootFacts};
@@ -32,10 +32,20 @@ pub trait BootBackend: Send + Sync + 'static {
     async fn boot_facts(&self, mac: MacAddr, subnet: Option<&Name>) -> Result<BootFacts, BackendError>;
 
     /// What makes up an environment for this machine; `None` when there is no such environment.
-    async fn boot_env(&self, env: &Name, mac: MacAddr) -> Result<Option<BootEnvFiles>, BackendError>;
+    async fn boot_env(&self, boot: MachineBoot<'_>) -> Result<Option<BootEnvFiles>, BackendError>;
+
+    /// The text that the environment has at `path` for this machine, made now; `None` when it has none there.
+    async fn rendered(&self, _boot: MachineBoot<'_>, _path: &str) -> Result<Option<String>, BackendError> {
+        Ok(None)
+    }
+
+    /// A file of a tree of this server, by the tree's name and the path in it.
+    async fn tree_file(&self, _path: &str) -> Result<Option<FileSource>, BackendError> {
+        Ok(None)
+    }
 
     /// The configuration for an agent that is about to start, with a token of its own; `None` when it may not.
-    async fn agent_config(&self, boot: AgentBoot<'_>) -> Result<Option<AgentConfig>, BackendError>;
+    async fn agent_config(&self, boot: MachineBoot<'_>) -> Result<Option<AgentConfig>, BackendError>;
 
     /// Every stored lease. Asked for once, at start.
     async fn load_leases(&self) -> Result<Vec<Lease>, BackendError>;
@@ -71,9 +81,9 @@ pub trait Ipv6Backend: Send + Sync {
     async fn commit_leases(&self, leases: &[v6::Lease]) -> Result<(), BackendError>;
 }
 
-/// An agent that is about to start.
+/// A machine that is about to boot an environment.
 #[derive(Debug, Clone, Copy)]
-pub struct AgentBoot<'a> {
+pub struct MachineBoot<'a> {
     /// The card it boots from.
     pub mac: MacAddr,
     /// The environment it boots.

@@ -2,7 +2,7 @@
 
 use crate::Inner;
 use crate::event::HttpEvent;
-use crate::namespace::{FindError, Found, PerMachine};
+use crate::namespace::{FindError, Found, PerMachine, TREES};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, Request, State};
@@ -20,22 +20,33 @@ use std::task::{Context, Poll, ready};
 use types::MacAddr;
 
 /// The routes that need no token, and why.
-pub const OPEN: [(&str, &str, &str); 2] = [
+pub const OPEN: [(&str, &str, &str); 3] = [
     ("GET", "/boot/files/{name}", "firmware and loaders have no token; the files are the same for everybody"),
     ("GET", "/boot/{mac}/{name}", "nor have they for their script and first token, which only a wanted machine gets"),
+    ("GET", "/media/{name}", "installers have no token; the files are the same for everybody"),
 ];
 
 pub(crate) fn routes(inner: Arc<Inner>) -> Router {
     Router::new()
         .route("/boot/files/{*name}", get(file))
-        .route("/boot/{mac}/{name}", get(per_machine))
+        .route("/boot/{mac}/{*name}", get(per_machine))
+        .route("/media/{*name}", get(tree_file))
         .with_state(inner)
 }
 
 async fn file(State(inner): State<Arc<Inner>>, Path(name): Path<String>, request: Request) -> Response {
     let peer = peer(&request);
     let found = match tftp::clean_path(name.as_bytes()) {
-        Ok(name) => inner.find_file(name, peer),
+        Ok(name) => inner.find_file(name, peer).await,
+        Err(_) => Err(FindError::NotFound),
+    };
+    respond(inner, request, peer, found).await
+}
+
+async fn tree_file(State(inner): State<Arc<Inner>>, Path(name): Path<String>, request: Request) -> Response {
+    let peer = peer(&request);
+    let found = match tftp::clean_path(name.as_bytes()) {
+        Ok(name) => inner.find_file(&format!("{TREES}{name}"), peer).await,
         Err(_) => Err(FindError::NotFound),
     };
     respond(inner, request, peer, found).await
@@ -47,11 +58,12 @@ async fn per_machine(
     request: Request,
 ) -> Response {
     let peer = peer(&request);
-    let found = match (mac.parse::<MacAddr>(), PerMachine::from_name(&name)) {
-        (Ok(mac), Some(file)) => inner.find_per_machine(mac, file, peer).await,
+    let file = PerMachine::from_name(&name);
+    let found = match (mac.parse::<MacAddr>(), tftp::clean_path(name.as_bytes())) {
+        (Ok(mac), Ok(_)) => inner.find_per_machine(mac, file, peer).await,
         _ => Err(FindError::NotFound),
     };
-    let is_script = matches!(PerMachine::from_name(&name), Some(PerMachine::Script | PerMachine::GrubConfig));
+    let is_script = file != PerMachine::AgentConfig;
     let mut response = respond(inner, request, peer, found).await;
     if is_script && response.status().is_success() {
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));

@@ -6,6 +6,7 @@
 
 mod backend;
 mod book;
+mod by_client;
 mod committer;
 mod config;
 mod cpio;
@@ -24,7 +25,7 @@ mod prober;
 mod router;
 mod tftp_server;
 
-pub use backend::{AgentBoot, BackendError, BootBackend, Ipv6Backend};
+pub use backend::{BackendError, BootBackend, Ipv6Backend, MachineBoot};
 pub use book::LeaseBook;
 pub use config::{Clock, Config};
 pub use dhcp_server::{DhcpListener, ListenDhcp};

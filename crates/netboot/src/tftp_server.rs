@@ -195,7 +195,14 @@ async fn open(inner: &Inner, peer: SocketAddr, request: &ReadRequest) -> Result<
         FileSource::Path(path) => {
             let file = tokio::task::spawn_blocking(move || open_file(&path)).await;
             let (file, len) = file.map_err(io::Error::other).and_then(|opened| opened).map_err(unreadable)?;
-            (Content::File(Arc::new(file)), len)
+            (Content::File(Arc::new(file), 0), len)
+        }
+        FileSource::Section { path, range } => {
+            let file = tokio::task::spawn_blocking(move || open_file(&path)).await;
+            let (file, whole) = file.map_err(io::Error::other).and_then(|opened| opened).map_err(unreadable)?;
+            let len = range.end.checked_sub(range.start).filter(|_| range.end <= whole);
+            let len = len.ok_or_else(|| unreadable(io::ErrorKind::UnexpectedEof.into()))?;
+            (Content::File(Arc::new(file), range.start), len)
         }
     };
     Ok(OpenFile { content, len, mac: found.mac })

@@ -27,6 +27,13 @@ use std::time::SystemTime;
 pub enum FileSource {
     /// A file on disk, read when it is asked for.
     Path(PathBuf),
+    /// A part of a file on disk, such as a file in the image of a disc.
+    Section {
+        /// The file that holds it.
+        path: PathBuf,
+        /// Its bytes.
+        range: Range<u64>,
+    },
     /// A text or archive in memory.
     Bytes(Bytes),
 }
@@ -94,7 +101,7 @@ struct Opened {
 
 enum Content {
     Bytes(Bytes),
-    File(File),
+    File(File, u64),
 }
 
 impl Opened {
@@ -110,7 +117,17 @@ impl Opened {
                 let (file, metadata) = opened.map_err(io::Error::other).flatten().map_err(FileFailure::Open)?;
                 let etag = given.unwrap_or_else(|| file_etag(&metadata));
                 let modified = metadata.modified().ok();
-                Ok(Self { len: metadata.len(), content: Content::File(file), etag, modified })
+                Ok(Self { len: metadata.len(), content: Content::File(file, 0), etag, modified })
+            }
+            FileSource::Section { path, range } => {
+                let opened = tokio::task::spawn_blocking(move || open_file(&path)).await;
+                let (file, metadata) = opened.map_err(io::Error::other).flatten().map_err(FileFailure::Open)?;
+                if range.start > range.end || range.end > metadata.len() {
+                    return Err(FileFailure::Open(io::ErrorKind::UnexpectedEof.into()));
+                }
+                let etag = given.unwrap_or_else(|| section_etag(&metadata, &range));
+                let (len, modified) = (range.end - range.start, metadata.modified().ok());
+                Ok(Self { len, content: Content::File(file, range.start), etag, modified })
             }
         }
     }
@@ -130,6 +147,12 @@ fn file_etag(metadata: &std::fs::Metadata) -> String {
     format!("\"{:x}-{:x}-{:x}.{:x}\"", metadata.ino(), metadata.len(), metadata.mtime(), metadata.mtime_nsec())
 }
 
+/// The identity of the file that holds it, and its place in that.
+fn section_etag(metadata: &std::fs::Metadata, range: &Range<u64>) -> String {
+    let whole = file_etag(metadata);
+    format!("{}@{:x}-{:x}\"", whole.trim_end_matches('"'), range.start, range.end)
+}
+
 fn content(method: &Method, content: Content, range: Range<u64>) -> Response {
     let len = range.end.saturating_sub(range.start);
     let mut response = match content {
@@ -138,7 +161,7 @@ fn content(method: &Method, content: Content, range: Range<u64>) -> Response {
             let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
             Response::new(Body::from(bytes.slice(index(range.start)..index(range.end))))
         }
-        Content::File(file) => file_content(file, range),
+        Content::File(file, start) => file_content(file, start + range.start..start + range.end),
     };
     put(&mut response, CONTENT_TYPE, "application/octet-stream");
     put(&mut response, CONTENT_LENGTH, &len.to_string());

@@ -1,6 +1,6 @@
 //! The facts that a machine's templates see.
 
-use crate::{Effective, Own, Site, network};
+use crate::{Effective, Own, Site, network, own_files};
 use lifecycle::medium::{MediumVariables, medium_url};
 use serde_json::Value;
 use std::net::IpAddr;
@@ -228,20 +228,19 @@ fn partition_table(site: &Site, effective: &Effective<'_>) -> Option<PartitionTa
 
 fn boot_env(site: &Site, name: &Name, effective: &Effective<'_>, urls: &Urls) -> Option<BootEnv> {
     let spec = site.boot_envs.get(name)?;
-    let of_arch = spec.arches.get(&effective.arch);
-    let kernel = of_arch.map(|files| files.kernel.clone()).or_else(|| spec.kernel.clone());
-    let initrds = of_arch.map_or_else(|| spec.initrds.clone(), |files| files.initrds.clone());
-    let args = of_arch.and_then(|files| files.args.clone()).unwrap_or_else(|| spec.args.clone());
-    let url = |file: &String| format!("{}/{file}", urls.files);
+    // What cannot be had is missing here too, and whoever boots it is told why.
+    let files = own_files(spec, effective).unwrap_or_default();
+    let url = |file: &String| lifecycle::file_url(&urls.base, file);
     Some(BootEnv {
         name: name.to_string(),
         description: spec.description.clone(),
-        kernel_url: kernel.as_ref().map(url),
-        initrd_urls: initrds.iter().map(url).collect(),
-        kernel,
-        initrds,
-        args_are_template: args.contains("{{") || args.contains("{%"),
-        args,
+        kernel_url: files.kernel.as_ref().map(url),
+        initrd_urls: files.initrds.iter().map(url).collect(),
+        kernel: files.kernel,
+        initrds: files.initrds,
+        args_are_template: files.args.contains("{{") || files.args.contains("{%"),
+        args: files.args,
+        install_url: medium(effective, urls).map(|medium| medium.url),
         installs: spec.installs,
         only_unknown: spec.only_unknown,
         ..BootEnv::default()

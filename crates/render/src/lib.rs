@@ -4,6 +4,7 @@
 //! machine, held in memory and replaced as a whole when any of it changes. What a template is given, what a run starts
 //! with and what an operator is told of a parameter's origin come from the same lines.
 
+mod boot;
 mod effective;
 mod facts;
 mod network;
@@ -11,6 +12,7 @@ mod params;
 mod plan;
 mod site;
 
+pub use boot::{NoBootFiles, OwnFiles, own_files};
 pub use effective::{Effective, Said};
 pub use facts::{Around, machine_facts};
 pub use params::{Own, Resolution};

@@ -1,13 +1,15 @@
 //! What the boot services ask of the store.
 
+use crate::rendering::Renderer;
 use crate::site::Site;
+use artifact::MediaFolder;
 use async_trait::async_trait;
 use dhcp::{Lease, Subnet, v6};
 use jiff::SignedDuration;
 use lifecycle::{BootEnvFiles, BootFacts, MachineFacts};
-use netboot::{AgentBoot, BackendError, BootBackend, BootFiles, Ipv6Backend};
+use netboot::{BackendError, BootBackend, BootFiles, FileSource, Ipv6Backend, MachineBoot};
 use std::sync::Arc;
-use store::{BootEnvs, Grant, Machine, Selector, Store};
+use store::{Grant, Machine, Store};
 use types::agent::AgentConfig;
 use types::event::NewEvent;
 use types::object::Source;
@@ -23,6 +25,8 @@ pub(crate) struct StoredBoot {
     pub(crate) store: Store,
     pub(crate) site: Arc<Site>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) media: Arc<MediaFolder>,
+    pub(crate) renderer: Renderer,
 }
 
 /// The environment in which machines are discovered.
@@ -75,22 +79,26 @@ impl BootBackend for StoredBoot {
         })
     }
 
-    async fn boot_env(&self, env: &Name, _mac: MacAddr) -> Result<Option<BootEnvFiles>, BackendError> {
-        let found = self.store.find::<BootEnvs>(&Selector::from(env)).await;
-        let found = found.map_err(|error| BackendError::new("reading the boot environment", error))?;
-        let files = found.and_then(|object| {
-            Some(BootEnvFiles {
-                env: env.clone(),
-                kernel: object.spec.kernel?,
-                initrds: object.spec.initrds,
-                args: object.spec.args.split_whitespace().map(str::to_owned).collect(),
-                agent_config: object.spec.agent,
-            })
-        });
-        Ok(files)
+    async fn boot_env(&self, boot: MachineBoot<'_>) -> Result<Option<BootEnvFiles>, BackendError> {
+        self.renderer.boot_files(boot).await
     }
 
-    async fn agent_config(&self, boot: AgentBoot<'_>) -> Result<Option<AgentConfig>, BackendError> {
+    async fn rendered(&self, boot: MachineBoot<'_>, path: &str) -> Result<Option<String>, BackendError> {
+        self.renderer.text(boot, path).await
+    }
+
+    async fn tree_file(&self, path: &str) -> Result<Option<FileSource>, BackendError> {
+        let (media, path) = (Arc::clone(&self.media), path.to_owned());
+        let found = tokio::task::spawn_blocking(move || media.find(&path)).await;
+        let failed = |error| BackendError::new("reading a medium", error);
+        let found = found.map_err(|error| BackendError::new("reading a medium", error))?.map_err(failed)?;
+        Ok(found.map(|place| match place.range {
+            Some(range) => FileSource::Section { path: place.path, range },
+            None => FileSource::Path(place.path),
+        }))
+    }
+
+    async fn agent_config(&self, boot: MachineBoot<'_>) -> Result<Option<AgentConfig>, BackendError> {
         let server = boot.server_url.parse().map_err(|error| BackendError::new("reading our own URL", error))?;
         let expires = self.clock.now().saturating_add(REGISTRATION_LIFETIME).unwrap_or(Timestamp::MAX);
         // A machine boots although the disk is full: it registers as soon as there is room.

@@ -7,10 +7,11 @@ use crate::boot_backend::StoredBoot;
 use crate::clock::{SteadyClock, SystemChance};
 use crate::config::Config;
 use crate::pools;
+use crate::rendering::Renderer;
 use crate::server::StartError;
 use crate::site::{BootPaths, Site};
 use api::App;
-use artifact::ImageFolder;
+use artifact::{ImageFolder, MediaFolder};
 use axum::Router;
 use bmc::{BmcPool, Connect, Limits};
 use jiff::SignedDuration;
@@ -64,6 +65,7 @@ pub struct Core {
     pub(crate) site: Arc<Site>,
     sites: Sites,
     images: Arc<ImageFolder>,
+    media: Arc<MediaFolder>,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
     bmcs: Arc<dyn Connect>,
@@ -81,10 +83,14 @@ impl Core {
         let images_path = folder(data.join("images"))?;
         let images = ImageFolder::open(&images_path)
             .map_err(|source| StartError::Folder { path: images_path, source: io::Error::other(source) })?;
+        let media_path = folder(data.join("media"))?;
+        let media = MediaFolder::open(&media_path)
+            .map_err(|source| StartError::Folder { path: media_path, source: io::Error::other(source) })?;
+        let sites = Sites::new(store.clone());
         let server_address = config.dhcp.as_ref().map_or_else(|| ipv4(config.listen), |dhcp| dhcp.address);
         let server_ipv6 = config.dhcp6.as_ref().map(|dhcp6| dhcp6.address);
         let site = Arc::new(Site::load(store.clone(), server_address, server_ipv6, boot_paths(config)).await?);
-        Ok(Self { sites: Sites::new(store.clone()), store, site, images: Arc::new(images), clock, chance, bmcs })
+        Ok(Self { store, site, images: Arc::new(images), media: Arc::new(media), sites, clock, chance, bmcs })
     }
 
     /// What is stored.
@@ -100,7 +106,8 @@ impl Core {
     /// The boot services. `http_port` is where their files are fetched.
     pub async fn netboot(&self, http_port: u16) -> Result<Netboot, StartError> {
         let (store, site, clock) = (self.store.clone(), Arc::clone(&self.site), Arc::clone(&self.clock));
-        let backend = StoredBoot { store, site, clock };
+        let renderer = Renderer { store: store.clone(), sites: self.sites.clone(), clock: Arc::clone(&clock) };
+        let backend = StoredBoot { store, site, clock, media: Arc::clone(&self.media), renderer };
         let clock = Arc::clone(&self.clock);
         let clock = netboot::Clock::new(move || clock.now());
         let loaders = LoaderFiles {
@@ -141,6 +148,11 @@ impl Core {
         attend(self.store.clone(), self.clock(), stop)
     }
 
+    fn step_catalogue(&self) -> StepCatalogue {
+        let bmcs = BmcPool::over(Arc::clone(&self.bmcs));
+        StepCatalogue::new(self.store.clone(), self.sites.clone(), bmcs, Arc::clone(&self.media))
+    }
+
     /// The engine, with its view of the store wrapped by `wrap`, and the steps that it takes.
     pub fn engine<S: RunStore>(
         &self,
@@ -157,8 +169,7 @@ impl Core {
         wrap_store: impl FnOnce(Store) -> S,
         wrap_steps: impl FnOnce(Arc<StepCatalogue>) -> C,
     ) -> (Engine<S, C>, Arc<StepCatalogue>) {
-        let catalogue =
-            Arc::new(StepCatalogue::new(self.store.clone(), self.sites.clone(), BmcPool::over(Arc::clone(&self.bmcs))));
+        let catalogue = Arc::new(self.step_catalogue());
         let options = EngineOptions {
             lease: SignedDuration::try_from(config.engine_lease.0).unwrap_or(SignedDuration::MAX),
             slots: config.engine_slots,

@@ -13,6 +13,7 @@ mod http;
 mod open_files;
 mod optional;
 mod pools;
+mod rendering;
 mod server;
 mod site;
 

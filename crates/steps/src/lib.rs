@@ -10,9 +10,11 @@ mod attach_bmc;
 mod boot_into;
 mod boot_local;
 mod call_home;
+mod check_medium;
 mod configure_bios;
 mod configure_system;
 mod health_check;
+mod install_os;
 mod problem;
 mod register;
 mod release_bmc;
@@ -21,13 +23,14 @@ mod subject;
 mod wipe_disks;
 mod write_image;
 
+use artifact::MediaFolder;
 use async_trait::async_trait;
 use bmc::BmcPool;
 use jiff::SignedDuration;
 use render::Sites;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use store::Store;
 use types::Timestamp;
 use workflow::ports::Catalogue;
@@ -41,6 +44,7 @@ pub struct StepCatalogue {
     store: Store,
     sites: Sites,
     bmcs: BmcPool,
+    media: Arc<MediaFolder>,
     /// Held by the look that asks BMCs what they manage.
     survey: tokio::sync::Mutex<()>,
     first_look: OnceLock<Timestamp>,
@@ -48,8 +52,8 @@ pub struct StepCatalogue {
 
 impl StepCatalogue {
     /// The catalogue over these parts.
-    pub fn new(store: Store, sites: Sites, bmcs: BmcPool) -> Self {
-        Self { store, sites, bmcs, survey: tokio::sync::Mutex::default(), first_look: OnceLock::new() }
+    pub fn new(store: Store, sites: Sites, bmcs: BmcPool, media: Arc<MediaFolder>) -> Self {
+        Self { store, sites, bmcs, media, survey: tokio::sync::Mutex::default(), first_look: OnceLock::new() }
     }
 
     /// Ends the sessions at the BMCs, of which many take few: for a shutdown, when no step is at work any more.
@@ -77,16 +81,17 @@ impl StepCatalogue {
             "agent.wipe" => readable::<wipe_disks::Arguments>(step),
             "agent.write_image" => readable::<write_image::Arguments>(step),
             "bios.configure" => readable::<configure_bios::Arguments>(step),
-            "bmc.attach" | "bmc.release" | "boot.local" | "host.call_home" | "machine.register" => {
+            "bmc.attach" | "bmc.release" | "boot.local" | "host.call_home" | "machine.register" | "medium.check" => {
                 readable::<NoArguments>(step)
             }
             "boot.into" => readable::<boot_into::Arguments>(step),
+            "os.install" => readable::<install_os::Arguments>(step),
             other => Err(format!("there is no step {other:?}; there are {}", Self::NAMES.join(", "))),
         }
     }
 
     /// Every step, by name.
-    pub const NAMES: [&str; 11] = [
+    pub const NAMES: [&str; 13] = [
         "agent.configure",
         "agent.health_check",
         "agent.wipe",
@@ -98,6 +103,8 @@ impl StepCatalogue {
         "boot.local",
         "host.call_home",
         "machine.register",
+        "medium.check",
+        "os.install",
     ];
 }
 
@@ -121,6 +128,8 @@ impl Catalogue for StepCatalogue {
             "boot.local" => boot_local::look(self, cx).await,
             "host.call_home" => call_home::look(self, cx).await,
             "machine.register" => register::look(self, cx).await,
+            "medium.check" => check_medium::look(self, cx).await,
+            "os.install" => install_os::look(self, cx).await,
             other => Err(problem::configuration(format!("this server knows no step {other:?}"))),
         }
     }

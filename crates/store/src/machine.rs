@@ -12,7 +12,7 @@ use crate::{Machine, Store, StoreError};
 use serde_json::json;
 use types::agent::{CallHome, Registration};
 use types::event::{self, NewEvent};
-use types::machine::{AgentPresence, CalledHome, MachineSpec, MachineStatus};
+use types::machine::{AgentPresence, CalledHome, InstallOutcome, Installation, MachineSpec, MachineStatus};
 use types::object::{Kind, Source};
 use types::{MacAddr, MachineId, Name, ObjectId, RunId};
 use uuid::{Uuid, uuid};
@@ -84,6 +84,19 @@ impl Store {
     /// The installed system of `run` came up. A repeated call of the same boot changes nothing.
     pub async fn called_home(&self, machine: MachineId, run: RunId, call: CallHome) -> Result<(), StoreError> {
         self.write(move |tx| tx.called_home(machine, run, call)).await
+    }
+
+    /// The installer that works for `run` said how its work ended. Once it is done the machine boots its disk: it
+    /// restarts itself, before anybody could tell it. What was said before is not said anew; a failure that ends in
+    /// success after all is one.
+    pub async fn installer_reported(
+        &self,
+        machine: MachineId,
+        run: RunId,
+        outcome: InstallOutcome,
+        report: String,
+    ) -> Result<(), StoreError> {
+        self.write(move |tx| tx.installer_reported(machine, run, outcome, report)).await
     }
 
     /// What the machine boots the next time it asks. Fenced by `lease`.
@@ -283,6 +296,40 @@ impl Tx {
             return Ok(());
         }
         self.tell(machine, Some(run), event::kind::HOST_CALLED_HOME, "host", data)
+    }
+
+    fn installer_reported(
+        &mut self,
+        machine: MachineId,
+        run: RunId,
+        outcome: InstallOutcome,
+        report: String,
+    ) -> Result<(), StoreError> {
+        let run = self.newest_of(machine, run)?;
+        if self.active_run(machine)? != Some(run) {
+            return Err(StoreError::NotFound { what: "run at work on the machine", id: run.to_string() });
+        }
+        let (at, data) = (self.now(), json!({ "report": report }));
+        let mut repeated = false;
+        self.change_status::<Machines>(machine.into(), |status| {
+            let said = Installation { run, at, outcome, report };
+            repeated = status.installation.as_ref().is_some_and(|before| Installation { at, ..before.clone() } == said);
+            if !repeated {
+                status.installation = Some(said);
+                status.agent = None;
+                if outcome == InstallOutcome::Built {
+                    status.wanted_env = None;
+                }
+            }
+        })?;
+        if repeated {
+            return Ok(());
+        }
+        let kind = match outcome {
+            InstallOutcome::Built => event::kind::INSTALLER_BUILT,
+            InstallOutcome::Failed => event::kind::INSTALLER_FAILED,
+        };
+        self.tell(machine, Some(run), kind, "installer", data)
     }
 
     fn set_wanted_env(&mut self, lease: Lease, machine: MachineId, env: Option<Name>) -> Result<(), StoreError> {

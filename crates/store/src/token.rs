@@ -44,6 +44,13 @@ pub enum Grant {
         /// The kernel's boot id.
         boot_id: Uuid,
     },
+    /// Say how the installation of an operating system ended, and that what it installed is up.
+    Installer {
+        /// The machine.
+        machine: MachineId,
+        /// The run that it works for.
+        run: RunId,
+    },
     /// Say that the installed system is up.
     CallHome {
         /// The machine.
@@ -186,7 +193,9 @@ impl Tokens {
 impl Grant {
     fn machine(&self) -> Option<MachineId> {
         match self {
-            Self::Agent { machine, .. } | Self::CallHome { machine, .. } => Some(*machine),
+            Self::Agent { machine, .. } | Self::CallHome { machine, .. } | Self::Installer { machine, .. } => {
+                Some(*machine)
+            }
             Self::User { .. } | Self::Registration { .. } | Self::Registered { .. } => None,
         }
     }

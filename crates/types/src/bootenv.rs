@@ -15,7 +15,9 @@ pub struct BootEnvSpec {
     /// What it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// The kernel: a file among those that the server offers for booting, or one of `iso` or the medium.
+    /// The kernel: a file among those that the server offers for booting; with `medium:` before it, one of the medium
+    /// that the machine's operating system is installed from, and with `iso:` one of this environment's disc. In those
+    /// two, `$arch`, `$version`, `$major`, `$minor` and `$release` stand for the operating system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel: Option<String>,
     /// Initial RAM disks, in the order in which the kernel unpacks them.

@@ -66,6 +66,14 @@ pub mod kind {
     pub const TASK_FINISHED: &str = "task.finished";
     /// An agent's log line. Data: level, message.
     pub const AGENT_LOG: &str = "agent.log";
+    /// An installer reported that the operating system is on the disk. Data: report.
+    pub const INSTALLER_BUILT: &str = "installer.built";
+    /// An installer reported that it failed. Data: report.
+    pub const INSTALLER_FAILED: &str = "installer.failed";
+    /// A run reached a named point. Data: name, passed, message.
+    pub const CHECKPOINT: &str = "run.checkpoint";
+    /// What a machine asked for could not be rendered. Data: path, reason.
+    pub const TEMPLATE_FAILED: &str = "template.failed";
     /// The installed system is up. Data: boot_id, hostname.
     pub const HOST_CALLED_HOME: &str = "host.called_home";
     /// A call to a BMC that changes something. Data: operation, result.

@@ -110,6 +110,9 @@ pub struct MachineStatus {
     /// The agent that runs on it now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentPresence>,
+    /// What the installer of its operating system last reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub installation: Option<Installation>,
     /// When its installed system last called home, and with which kernel boot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub called_home: Option<CalledHome>,
@@ -171,6 +174,30 @@ pub struct AgentPresence {
     pub env: Name,
     /// When it registered.
     pub since: Timestamp,
+}
+
+/// An installer's own word on how its work ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Installation {
+    /// The run that it worked for.
+    pub run: RunId,
+    /// When it reported.
+    pub at: Timestamp,
+    /// How it ended.
+    pub outcome: InstallOutcome,
+    /// What it said about that.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub report: String,
+}
+
+/// How an installation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InstallOutcome {
+    /// The operating system is on the disk.
+    Built,
+    /// It is not.
+    Failed,
 }
 
 /// The installed system's word that it is up.

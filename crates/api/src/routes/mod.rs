@@ -10,3 +10,4 @@ pub(crate) mod params;
 pub(crate) mod pools;
 pub(crate) mod runs;
 pub(crate) mod session;
+pub(crate) mod unattended;

@@ -37,7 +37,9 @@ impl Subject {
         match grant {
             Grant::User { .. } => None,
             Grant::Registration { mac } | Grant::Registered { mac, .. } => Some(Self::Card(*mac)),
-            Grant::Agent { machine, .. } | Grant::CallHome { machine, .. } => Some(Self::Machine(*machine)),
+            Grant::Agent { machine, .. } | Grant::CallHome { machine, .. } | Grant::Installer { machine, .. } => {
+                Some(Self::Machine(*machine))
+            }
         }
     }
 }

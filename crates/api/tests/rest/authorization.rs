@@ -42,6 +42,7 @@ async fn tokens(rig: &Rig) -> Vec<(Access, Secret)> {
         (Access::Registration, rig.token_for(Grant::Registration { mac: mac(9) }).await),
         (Access::Agent, rig.token_for(Grant::Agent { machine, boot_id: uuid::Uuid::nil() }).await),
         (Access::CallHome, rig.token_for(Grant::CallHome { machine, run: nobody() }).await),
+        (Access::Installer, rig.token_for(Grant::Installer { machine, run: nobody() }).await),
     ]
 }
 

@@ -14,7 +14,8 @@ const PIECE_LEN: usize = 32 << 10;
 /// What is sent.
 pub(super) enum Content {
     Bytes(Bytes),
-    File(Arc<File>),
+    /// A file, from this offset on.
+    File(Arc<File>, u64),
 }
 
 /// A part of a file, if it is in memory.
@@ -54,9 +55,9 @@ impl Reader {
     /// # Errors
     /// When the file cannot be read, or has become shorter since its length was told.
     pub(super) fn part(&mut self, offset: u64, len: usize) -> io::Result<Part<'_>> {
-        let file = match &self.content {
+        let (file, offset) = match &self.content {
             Content::Bytes(bytes) => return slice(bytes, 0, offset, len).map(Part::Ready),
-            Content::File(file) => file,
+            Content::File(file, start) => (file, start.saturating_add(offset)),
         };
         if len > 0 && !self.piece.has(offset, len) && !self.piece.read_cached(file, offset, len)? {
             return Ok(Part::Cold(ColdRead { file: Arc::clone(file), offset, needed: len }));
@@ -149,7 +150,7 @@ mod tests {
     #[test]
     fn every_part_is_read_forwards_and_backwards_across_pieces() {
         let content: Vec<u8> = (0..PIECE_LEN * 3 + 7).map(|at| u8::try_from(at % 251).unwrap()).collect();
-        for source in [Content::Bytes(content.clone().into()), Content::File(file(&content))] {
+        for source in [Content::Bytes(content.clone().into()), Content::File(file(&content), 0)] {
             let mut reader = Reader::new(source);
             let offsets = (0..content.len()).step_by(1428);
             for from in offsets.clone().chain(offsets.rev()) {
@@ -162,7 +163,7 @@ mod tests {
     #[test]
     fn a_file_that_has_become_shorter_is_an_error_and_not_zeros() {
         let file = file(&[1; 1000]);
-        let mut reader = Reader::new(Content::File(Arc::clone(&file)));
+        let mut reader = Reader::new(Content::File(Arc::clone(&file), 0));
         file.set_len(600).unwrap();
         assert_eq!(read(&mut reader, 0, 512).unwrap(), [1; 512]);
         assert_eq!(read(&mut reader, 512, 488).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);

@@ -5,7 +5,7 @@ use dhcp::client::{Answer, ClientMessage};
 use dhcp::{Lease, Subnet};
 use lifecycle::{BootEnvFiles, BootFacts, MachineFacts};
 use netboot::{
-    AgentBoot, BackendError, BootBackend, BootFiles, Config, DhcpListener, FileSource, ListenDhcp, Netboot,
+    BackendError, BootBackend, BootFiles, Config, DhcpListener, FileSource, ListenDhcp, MachineBoot, Netboot,
     TftpListener,
 };
 use std::collections::HashMap;
@@ -124,9 +124,9 @@ impl BootBackend for World {
         Ok(BootFacts { machine, unknown: self.unknown, discovery_env: name("discovery"), loader: Loader::Ipxe })
     }
 
-    async fn boot_env(&self, env: &Name, _mac: MacAddr) -> Result<Option<BootEnvFiles>, BackendError> {
-        Ok((env.as_str() == "discovery").then(|| BootEnvFiles {
-            env: env.clone(),
+    async fn boot_env(&self, boot: MachineBoot<'_>) -> Result<Option<BootEnvFiles>, BackendError> {
+        Ok((boot.env.as_str() == "discovery").then(|| BootEnvFiles {
+            env: boot.env.clone(),
             kernel: "discovery/vmlinuz".into(),
             initrds: vec!["discovery/initrd.img".into()],
             args: vec!["console=ttyS0".into()],
@@ -134,7 +134,7 @@ impl BootBackend for World {
         }))
     }
 
-    async fn agent_config(&self, boot: AgentBoot<'_>) -> Result<Option<AgentConfig>, BackendError> {
+    async fn agent_config(&self, boot: MachineBoot<'_>) -> Result<Option<AgentConfig>, BackendError> {
         let server = boot.server_url.parse().map_err(|error| BackendError::new("writing the URL", error))?;
         Ok(Some(AgentConfig { server, token: Secret::new(format!("token-of-{}", boot.mac)), env: boot.env.clone() }))
     }
