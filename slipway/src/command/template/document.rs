@@ -123,8 +123,13 @@ fn families(file: &FileReport, template: &Converted) -> Vec<OsFamily> {
         "centos" | "fedora" | "rhel" | "rocky" => "redhat",
         other => other,
     });
-    let known = named.chain(object).filter_map(|family| serde_json::from_value(family.into()).ok());
-    known.collect()
+    let named: Vec<OsFamily> = named.filter_map(family_of).collect();
+    // What the text says of itself is closer than what the object around it says.
+    if named.is_empty() { object.and_then(family_of).into_iter().collect() } else { named }
+}
+
+fn family_of(word: &str) -> Option<OsFamily> {
+    serde_json::from_value(word.into()).ok()
 }
 
 fn description(file: &FileReport, template: &Converted) -> Option<String> {
