@@ -2,21 +2,9 @@
 
 use crate::exit::Usage;
 use crate::output::{Table, word};
-use client::{Client, ClientError};
+use client::Client;
 use serde_json::Value;
-use types::bmc::BmcSpec;
-use types::bootenv::BootEnvSpec;
-use types::design::{DeploymentSpec, DesignSpec};
-use types::group::GroupSpec;
-use types::hardware::HardwareProfileSpec;
-use types::image::ImageSpec;
-use types::machine::MachineSpec;
 use types::object::{Kind, Object};
-use types::os::{MediumSpec, OperatingSystemSpec, PartitionTableSpec};
-use types::param::{ParamSpec, ProfileSpec};
-use types::subnet::{ReservationSpec, SubnetSpec};
-use types::template::TemplateSpec;
-use workflow::WorkflowSpec;
 
 /// A kind, by any of its names.
 #[derive(Debug, Clone, Copy)]
@@ -32,38 +20,6 @@ impl std::str::FromStr for KindName {
         Kind::ALL.iter().find(meant).copied().map(Self).ok_or_else(|| format!("use one of {}", names()))
     }
 }
-
-macro_rules! define_calls {
-    ($($(#[$doc:meta])* $kind:ident, $plural:ident, $words:literal, $marker:ident, $spec:ident, $status:ident;)*) => {
-        /// An object of a kind.
-        pub(crate) async fn find(client: &Client, kind: Kind, name: &str) -> Result<Value, ClientError> {
-            match kind {
-                $(Kind::$kind => client.find::<$spec>(name).await.map(|object| value(&object)),)*
-            }
-        }
-
-        /// Every object of a kind.
-        pub(crate) async fn list(client: &Client, kind: Kind) -> Result<Vec<Value>, ClientError> {
-            match kind {
-                $(Kind::$kind => Ok(client.list_all::<$spec>().await?.iter().map(value).collect()),)*
-            }
-        }
-
-        /// Removes an object of a kind.
-        pub(crate) async fn delete(
-            client: &Client,
-            kind: Kind,
-            name: &str,
-            version: Option<u64>,
-        ) -> Result<(), ClientError> {
-            match kind {
-                $(Kind::$kind => client.delete::<$spec>(name, version).await,)*
-            }
-        }
-    };
-}
-
-types::for_each_kind!(define_calls);
 
 /// Every machine for which the expression holds. Nothing else is searched.
 pub(crate) async fn search(client: &Client, kind: Kind, expression: &str) -> anyhow::Result<Vec<Value>> {

@@ -3,9 +3,33 @@
 use crate::{Client, ClientError};
 use serde_json::Value;
 use types::object::Kind;
-use wire::{CloneObject, MachineParams, RenderPreview, RenderedPreview, Revert, Uses, VersionView};
+use wire::{CloneObject, MachineParams, Page, RenderPreview, RenderedPreview, Revert, Uses, VersionView};
 
 impl Client {
+    /// An object of any kind as JSON, with what it lacks.
+    pub async fn object(&self, kind: Kind, named: &str) -> Result<Value, ClientError> {
+        self.get(&[kind.plural(), named]).await
+    }
+
+    /// Every object of a kind as JSON, in the order of their names.
+    pub async fn objects(&self, kind: Kind) -> Result<Vec<Value>, ClientError> {
+        let mut all: Vec<Value> = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let page: Page<Value> = self.part(kind, after.as_deref()).await?;
+            all.extend(page.items);
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// Removes an object of any kind: as it is, or only as it was at `version`.
+    pub async fn delete_object(&self, kind: Kind, named: &str, version: Option<u64>) -> Result<(), ClientError> {
+        self.remove(kind, named, version).await
+    }
+
     /// The versions of an object that are kept, newest first.
     pub async fn versions(&self, kind: Kind, named: &str) -> Result<Vec<VersionView>, ClientError> {
         self.get(&[kind.plural(), named, "versions"]).await

@@ -192,6 +192,16 @@ impl Client {
         }
     }
 
+    /// The largest part of the objects of a kind after one.
+    pub(crate) async fn part<T: DeserializeOwned>(
+        &self,
+        kind: Kind,
+        after: Option<&str>,
+    ) -> Result<Page<T>, ClientError> {
+        let (url, request) = self.request(Method::GET, &[kind.plural()]);
+        self.send((url, request.query(&ListQuery { after, limit: Some(1000), search: None }))).await
+    }
+
     /// Every object of a kind, in the order of their names.
     pub async fn list_all<S: Spec>(&self) -> Result<Vec<Stored<S>>, ClientError> {
         let mut all = Vec::new();
@@ -224,7 +234,11 @@ impl Client {
 
     /// Removes an object: as it is, or only as it was at `version`.
     pub async fn delete<S: Spec>(&self, named: &str, version: Option<u64>) -> Result<(), ClientError> {
-        let (url, mut request) = self.request(Method::DELETE, &[S::KIND.plural(), named]);
+        self.remove(S::KIND, named, version).await
+    }
+
+    pub(crate) async fn remove(&self, kind: Kind, named: &str, version: Option<u64>) -> Result<(), ClientError> {
+        let (url, mut request) = self.request(Method::DELETE, &[kind.plural(), named]);
         if let Some(version) = version {
             request = request.header(IF_MATCH, format!("\"{version}\""));
         }

@@ -4,6 +4,7 @@
 //! machine, held in memory and replaced as a whole when any of it changes. What a template is given, what a run starts
 //! with and what an operator is told of a parameter's origin come from the same lines.
 
+mod available;
 mod boot;
 mod effective;
 mod facts;

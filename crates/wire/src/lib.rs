@@ -18,7 +18,7 @@ pub use change::{
 };
 pub use health::{Health, HealthStatus, Trouble};
 pub use object::{
-    Bmc, BootEnv, Create, Image, Machine, NoStatus, Page, Reservation, Subnet, Template, Update, Workflow,
+    Bmc, BootEnv, Create, Image, Machine, NoStatus, Page, Reservation, Subnet, Template, Update, View, Workflow,
 };
 pub use pool::{PoolUse, Pools, QuarantinedAddress, SubnetPools};
 pub use problem::{DocumentProblem, Problem, code};

@@ -60,3 +60,14 @@ pub struct Page<T> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
+
+/// An object as it is read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct View<Spec, Status> {
+    /// The object.
+    #[serde(flatten)]
+    pub object: Object<Spec, Status>,
+    /// Why it cannot be used as it is, though it is valid: what it names that is not there, or does not fit.
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    pub unavailable: Vec<String>,
+}

@@ -2,7 +2,7 @@
 
 use crate::connection::Connection;
 use crate::exit::Exit;
-use crate::kind::{self, KindName};
+use crate::kind::KindName;
 
 /// What to delete.
 #[derive(Debug, clap::Args)]
@@ -20,6 +20,6 @@ pub(crate) struct Options {
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<Exit> {
     let KindName(kind) = options.kind;
-    kind::delete(&options.connection.client()?, kind, &options.name, options.version).await?;
+    options.connection.client()?.delete_object(kind, &options.name, options.version).await?;
     Ok(Exit::Done)
 }

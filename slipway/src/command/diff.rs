@@ -3,7 +3,6 @@
 use crate::command::apply::read_all;
 use crate::connection::Connection;
 use crate::exit::Exit;
-use crate::kind;
 use crate::output::line;
 use client::ClientError;
 use similar::TextDiff;
@@ -28,7 +27,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<Exit> {
             let document = document.map_err(|problem| crate::exit::Usage(problem.to_string()))?;
             let (kind, name) = (document.kind(), &document.name);
             let wanted = content::write(name, &document.spec)?;
-            let stored = match kind::find(&client, kind, name.as_str()).await {
+            let stored = match client.object(kind, name.as_str()).await {
                 Ok(object) => content::write(name, &content::AnySpec::deserialize(kind, object["spec"].clone())?)?,
                 Err(ClientError::Refused(problem)) if problem.status == 404 => String::new(),
                 Err(error) => return Err(error.into()),

@@ -3,7 +3,9 @@
 use crate::connection::Connection;
 use crate::exit::Exit;
 use crate::kind::{self, KindName};
-use crate::output::print;
+use crate::output::{print, printable};
+use serde_json::Value;
+use std::io::Write as _;
 
 /// What to show.
 #[derive(Debug, clap::Args)]
@@ -30,13 +32,24 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<Exit> {
     }
     match &options.name {
         Some(name) => {
-            let object = kind::find(&client, kind, name).await?;
+            let object = client.object(kind, name).await?;
             print(format, &object, |object| kind::table(kind, std::slice::from_ref(object)))?;
+            tell_what_lacks(&object);
         }
         None => {
-            let objects = kind::list(&client, kind).await?;
+            let objects = client.objects(kind).await?;
             print(format, &objects, |objects| kind::table(kind, objects))?;
+            objects.iter().for_each(tell_what_lacks);
         }
     }
     Ok(Exit::Done)
+}
+
+/// Why the object cannot be used as it is, if it cannot.
+fn tell_what_lacks(object: &Value) {
+    for reason in object["unavailable"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        let name = object["name"].as_str().unwrap_or_default();
+        // Nobody is left to tell that standard error is closed.
+        writeln!(std::io::stderr(), "slipway: unavailable: {name}: {}", printable(reason)).ok();
+    }
 }

@@ -11,7 +11,7 @@ use std::any::Any;
 use store::ObjectKind;
 use types::object::{Kind, Object};
 use utoipa::IntoParams;
-use wire::Page;
+use wire::{Page, View};
 
 /// Which part of a list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -31,6 +31,9 @@ pub(crate) struct ListQuery {
 /// An object as it travels, with its version as entity tag.
 pub(crate) struct Tagged<T>(pub(crate) T);
 
+/// The same with what it lacks.
+pub(crate) struct Viewed<T>(pub(crate) T);
+
 /// An object that was made.
 pub(crate) struct Created<T> {
     pub(crate) location: String,
@@ -44,6 +47,13 @@ fn tag(version: u64) -> HeaderValue {
 impl<Spec: Serialize, Status: Serialize> IntoResponse for Tagged<Object<Spec, Status>> {
     fn into_response(self) -> Response {
         let tag = tag(self.0.version);
+        ([(ETAG, tag)], axum::Json(self.0)).into_response()
+    }
+}
+
+impl<Spec: Serialize, Status: Serialize> IntoResponse for Viewed<View<Spec, Status>> {
+    fn into_response(self) -> Response {
+        let tag = tag(self.0.object.version);
         ([(ETAG, tag)], axum::Json(self.0)).into_response()
     }
 }
@@ -83,12 +93,12 @@ async fn page<K: ObjectKind>(app: &App, query: &ListQuery) -> ApiResult<Page<Obj
 macro_rules! object_routes {
     ($($(#[$doc:meta])* $name:ident, $module:ident, $words:literal, $kind:ident, $spec:ident, $status:ident;)*) => {
         $(pub(crate) mod $module {
-            use super::{Created, ListQuery, Tagged, if_match, page};
+            use super::{Created, ListQuery, Tagged, Viewed, if_match, page};
             use crate::App;
             use crate::auth::User;
             use crate::body::Json;
             use crate::error::ApiResult;
-            use crate::service::{change, find, object};
+            use crate::service::{availability, change, find, object};
             use crate::extract::{Path, Query};
             use axum::extract::State;
             use axum::response::IntoResponse;
@@ -96,18 +106,24 @@ macro_rules! object_routes {
             use store::{$kind, ObjectKind as _};
             use types::object::Object as Stored;
             use super::schema::{$spec, $status};
-            use wire::{Create, Page, Problem, Update};
+            use wire::{Create, Page, Problem, Update, View};
 
             /// The objects of the kind, in the order of their names.
             #[utoipa::path(
                 get, path = concat!("/api/v1/", stringify!($module)), tag = "objects", operation_id = concat!("list_", stringify!($module)),
                 params(ListQuery),
-                responses((status = 200, body = Page<Stored<$spec, $status>>), (status = "4XX", body = Problem))
+                responses((status = 200, body = Page<View<$spec, $status>>), (status = "4XX", body = Problem))
             )]
             pub(crate) async fn list(
                 State(app): State<App>, _: User, Query(query): Query<ListQuery>,
             ) -> ApiResult<impl IntoResponse> {
-                page::<$kind>(&app, &query).await.map(axum::Json)
+                let Page { items, next } = page::<$kind>(&app, &query).await?;
+                let site = app.sites.current().await?;
+                let mut views = Vec::with_capacity(items.len());
+                for object in items {
+                    views.push(availability::view::<$kind>(&app, &site, object).await?);
+                }
+                Ok(axum::Json(Page { items: views, next }))
             }
 
             /// Makes an object.
@@ -131,12 +147,14 @@ macro_rules! object_routes {
             #[utoipa::path(
                 get, path = concat!("/api/v1/", stringify!($module), "/{id}"), tag = "objects", operation_id = concat!("read_", stringify!($module)),
                 params(("id" = String, Path, description = "Id or name")),
-                responses((status = 200, body = Stored<$spec, $status>, headers(("ETag"))), (status = "4XX", body = Problem))
+                responses((status = 200, body = View<$spec, $status>, headers(("ETag"))), (status = "4XX", body = Problem))
             )]
             pub(crate) async fn read(
                 State(app): State<App>, _: User, Path(id): Path<String>,
             ) -> ApiResult<impl IntoResponse> {
-                Ok(Tagged(find::object::<$kind>(&app, &id).await?))
+                let object = find::object::<$kind>(&app, &id).await?;
+                let site = app.sites.current().await?;
+                Ok(Viewed(availability::view::<$kind>(&app, &site, object).await?))
             }
 
             /// Replaces what is wanted of an object.

@@ -2,6 +2,7 @@
 
 pub(crate) mod agent_log;
 pub(crate) mod apply;
+pub(crate) mod availability;
 pub(crate) mod builtin;
 pub(crate) mod change;
 pub(crate) mod check;

@@ -4,7 +4,7 @@ use crate::App;
 use crate::error::{ApiError, ApiResult};
 use crate::service::check::Check as _;
 use crate::service::find;
-use render::{Plan, Start};
+use render::{Own, Plan, Start};
 use serde_json::Value;
 use std::net::IpAddr;
 use store::{Bmcs, BootEnvs, Images, Machine, ObjectKind, Selector, Templates, Workflows};
@@ -60,6 +60,12 @@ pub(crate) async fn start(app: &App, wish: Wish<'_>) -> ApiResult<Run> {
     })?;
     let mut reasons = effective.missing.clone();
     reasons.extend(missing(app, machine, &plan.definition, &plan.params).await?);
+    let resolution =
+        effective.params(&site, &machine.name, &machine.spec, Own { stage: None, run: Some(&plan.params) });
+    for env in environments(&plan.definition).filter_map(|env| site.boot_envs.get_key_value(&env)) {
+        let keys = site.missing_params(env.1, &resolution);
+        reasons.extend(keys.iter().map(|key| format!("boot environment {} needs parameter {key}", env.0)));
+    }
     if !reasons.is_empty() {
         return Err(ApiError::Unavailable { reasons });
     }
@@ -89,6 +95,14 @@ pub(crate) async fn resume_failed(app: &App, failed: &Run, id: RunId, by: String
         continues: Some(continued),
     };
     Ok(app.store.start_run(new).await?)
+}
+
+/// The boot environments that the run's stages name.
+fn environments(workflow: &WorkflowSpec) -> impl Iterator<Item = Name> {
+    let stages = workflow.stages.iter().filter(|stage| stage.enabled && stage.when.is_none());
+    let steps = stages.flat_map(|stage| &stage.steps).filter(|step| step.uses == "boot.into");
+    let named = steps.filter_map(|step| step.with.get("env").and_then(Value::as_str)?.parse().ok());
+    named.collect::<std::collections::BTreeSet<Name>>().into_iter()
 }
 
 /// What the run would need and is not there, in the operator's words.

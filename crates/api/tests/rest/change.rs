@@ -212,3 +212,34 @@ async fn a_switched_stage_that_is_not_there_starts_no_run() {
     let wanted = StartRun { stages: [("HEALTHCHECK".to_owned(), false)].into(), ..start("w") };
     assert_eq!(code(rig.client.start_run("m1", &wanted, None).await), "unavailable");
 }
+
+#[tokio::test]
+async fn an_object_that_lacks_something_says_what_until_it_is_there() {
+    let rig = site().await;
+    let os = "kind: OperatingSystem\nname: debian-12\ntitle: Debian\nfamily: debian\nmajor: '12'\nmedium: mirror\n\
+              templates: {provision: motd}\n";
+    rig.apply(os).await;
+    let lacks = async || {
+        let object = rig.client.object(Kind::OperatingSystem, "debian-12").await.unwrap();
+        serde_json::from_value::<Vec<String>>(object["unavailable"].clone()).unwrap_or_default()
+    };
+    let wrong_kind = "/templates/provision: template motd is a script, not a provision";
+    assert_eq!(lacks().await, ["/medium: there is no medium mirror", wrong_kind]);
+    rig.apply("kind: Medium\nname: mirror\nurl: http://mirror.example.net/debian\n").await;
+    assert_eq!(lacks().await, [wrong_kind]);
+    let listed = rig.client.objects(Kind::OperatingSystem).await.unwrap();
+    assert!(listed.iter().any(|object| object["name"] == "debian-12" && object["unavailable"][0] == wrong_kind));
+}
+
+#[tokio::test]
+async fn a_run_does_not_start_without_what_its_boot_environment_needs() {
+    let rig = site().await;
+    rig.apply(
+        "kind: BootEnv\nname: rescue\nkernel: vmlinuz\nrequired_params: [size, rack]\n---\n\
+         kind: Workflow\nname: w\nstages: [{name: A, steps: [{use: boot.into, with: {env: rescue}}]}]\n",
+    )
+    .await;
+    let refused = rig.client.start_run("m1", &start("w"), None).await.unwrap_err().to_string();
+    assert!(refused.contains("boot environment rescue needs parameter rack"), "{refused}");
+    assert!(!refused.contains("parameter size"), "{refused}");
+}
