@@ -62,6 +62,21 @@ fn a_report_is_refused_as_such() {
 }
 
 #[test]
+fn a_long_template_is_read_to_its_end() {
+    for long in [
+        format!("<% f({}1) %>", "a, ".repeat(20_000)),
+        format!("<% x = [{}] %>", "a:a,".repeat(10_000)),
+        "<% a = 1 %>".repeat(4_000),
+        (0..4_000).map(|i| format!("v{i}=1;")).fold("<% ".to_owned(), |all, one| all + &one) + " %>",
+        "${#x}".repeat(10_000),
+        "<%# x -%> ".repeat(4_000),
+    ] {
+        let _ = convert("l.erb", &long);
+    }
+    assert!(convert("l.erb", &"x".repeat(2 << 20)).unwrap_err()[0].reason.contains("longer than"));
+}
+
+#[test]
 fn a_hostile_template_is_refused_and_does_no_harm() {
     for hostile in [
         format!("<%= {}1{} %>", "(".repeat(5_000), ")".repeat(5_000)),

@@ -41,6 +41,9 @@ struct Writer {
     eats_newline: bool,
     /// The white space at the end of the text is rendered.
     white_is_text: bool,
+    /// Where the last line begins, as far as ends of lines were looked for.
+    line: usize,
+    looked: usize,
 }
 
 impl Writer {
@@ -120,8 +123,12 @@ impl Writer {
     }
 
     /// `+` when the white space at the start of this line is rendered.
-    fn keep_white(&self) -> &'static str {
-        let line = self.text.rsplit('\n').next().unwrap_or("");
+    fn keep_white(&mut self) -> &'static str {
+        if let Some(newline) = self.text[self.looked..].rfind('\n') {
+            self.line = self.looked + newline + 1;
+        }
+        self.looked = self.text.len();
+        let line = &self.text[self.line..];
         let white = !line.is_empty() && line.chars().all(char::is_whitespace);
         if white && self.white_is_text { "+" } else { "" }
     }

@@ -25,6 +25,10 @@ pub(super) struct Lexer {
 /// How deep they may.
 const MAX_DEPTH: usize = 20;
 
+/// How many words back the meaning of a sign can lie: enough for a block's parameters and for what is asked
+/// before `? :`.
+const LOOK_BACK: usize = 100;
+
 /// The words of a tag.
 pub(super) struct Lexed {
     pub(super) tokens: Vec<Token>,
@@ -123,8 +127,14 @@ impl<'s> Run<'_, 's> {
 
     /// Whether the words since the last `{` or `do` begin with a bar.
     fn after_bar(&self) -> bool {
-        let from = self.tokens.iter().rposition(|token| matches!(token.kind, Tok::Op("{") | Tok::Keyword("do")));
-        from.is_some_and(|at| matches!(self.tokens.get(at + 1).map(|token| &token.kind), Some(Tok::Op("|"))))
+        let mut after: Option<&Tok> = None;
+        for token in self.tokens.iter().rev().take(LOOK_BACK) {
+            if matches!(token.kind, Tok::Op("{") | Tok::Keyword("do")) {
+                return matches!(after, Some(Tok::Op("|")));
+            }
+            after = Some(&token.kind);
+        }
+        false
     }
 
     fn skip_spaces(&mut self) -> bool {
@@ -337,7 +347,7 @@ impl<'s> Run<'_, 's> {
             return false;
         }
         let ternary = matches!(self.tokens.last().map(|token| &token.kind), Some(Tok::Op("?")));
-        let open = self.tokens.iter().rev().take_while(|token| !matches!(token.kind, Tok::Newline));
+        let open = self.tokens.iter().rev().take(LOOK_BACK).take_while(|token| !matches!(token.kind, Tok::Newline));
         let questions = open.filter(|token| matches!(token.kind, Tok::Op("?"))).count();
         !ternary && (questions == 0 || rest[1..].starts_with([' ', '\n']) && self.in_arguments())
     }

@@ -23,11 +23,18 @@ use lexer::Lexer;
 use scan::Segment;
 use token::{Tok, Token};
 
+/// The longest template: what it becomes has to fit the engine, which takes as much.
+const MAX_BYTES: usize = 1 << 20;
+
 /// Translates a template. `name` is the file's name, for a template that does not say its own.
 ///
 /// # Errors
 /// Every place that cannot be translated, with the reason.
 pub fn convert(name: &str, text: &str) -> Result<Converted, Vec<Refusal>> {
+    if text.len() > MAX_BYTES {
+        let reason = format!("the template is longer than {MAX_BYTES} bytes");
+        return Err(vec![refusal("", 0, reason, None)]);
+    }
     let source = text.strip_prefix('\u{feff}').unwrap_or(text).replace('\r', "");
     let refuse = |at: usize, reason: String, hint: Option<String>| refusal(&source, at, reason, hint);
     let segments = scan::scan(&source).map_err(|unclosed| {

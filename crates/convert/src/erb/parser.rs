@@ -16,6 +16,9 @@ pub(super) type Parsed<T> = Result<T, ParseError>;
 /// How deep a program may nest: no template that people read comes near it.
 const MAX_DEPTH: usize = 120;
 
+/// How many local variables a template may have.
+const MAX_VARIABLES: usize = 2_000;
+
 pub(super) struct Parser<'v> {
     pub(super) tokens: Vec<Token>,
     pub(super) next: usize,
@@ -142,6 +145,7 @@ impl Parser<'_> {
                 Tok::Keyword(word) if ends.contains(word) || *word == "end" => return Ok(body),
                 Tok::Op("}") if ends.contains(&"}") => return Ok(body),
                 Tok::Op(")") if ends.contains(&")") => return Ok(body),
+                _ if self.variables.all.len() > MAX_VARIABLES => return Err(self.error("too many variables")),
                 _ => body.push(self.deeper(Self::statement)?),
             }
         }
