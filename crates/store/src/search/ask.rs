@@ -250,11 +250,21 @@ impl Asker<'_> {
     /// any.
     fn known_as(&mut self, tag: Option<char>, any_of: &[Condition], set: &mut MachineSet) {
         let parts = parts_of_all(any_of);
-        let fits = |line: &str| {
-            let mut text = line.chars();
-            text.next().is_some_and(|of| tag.is_none_or(|tag| of == tag)) && meets(any_of, text.as_str())
+        let fits = |words: &str| {
+            for line in words.lines() {
+                let mut text = line.chars();
+                let of = text.next();
+                match tag {
+                    // They are in the order of their fields.
+                    Some(_) if of > tag => return false,
+                    Some(_) if of < tag => {}
+                    _ if meets(any_of, text.as_str()) => return true,
+                    _ => {}
+                }
+            }
+            false
         };
-        self.words.find(parts.as_deref(), |words| words.lines().any(fits), set);
+        self.words.find(parts.as_deref(), fits, set);
     }
 
     fn look_at_ids(&mut self, any_of: &[Condition], set: &mut MachineSet) -> Result<(), StoreError> {
