@@ -78,6 +78,9 @@ pub(crate) fn tell(error: &anyhow::Error) {
         for wrong in &problem.errors {
             text.push_str(&format!("{wrong}\n"));
         }
+        for wrong in &problem.sheet {
+            text.push_str(&format!("{wrong}\n"));
+        }
     }
     // Nobody is left to tell that standard error is closed.
     io::stderr().write_all(text.as_bytes()).ok();

@@ -89,6 +89,12 @@ enum Command {
     /// Work with templates.
     #[command(subcommand)]
     Template(template::Template),
+    /// Work with the sheets of designs.
+    #[command(subcommand)]
+    Design(command::design::Design),
+    /// Provision many machines at once.
+    #[command(subcommand)]
+    Deployment(command::deployment::Action),
     /// Write the completion script of a shell.
     Completion(command::completion::Options),
     /// A virtual rack to try Slipway on.
@@ -140,6 +146,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Health(options) => health::run(options).await,
         Command::Image(image) => image::run(image).await,
         Command::Template(template) => template::run(&template),
+        Command::Design(design) => command::design::run(design).await,
+        Command::Deployment(action) => command::deployment::run(action).await,
         Command::Completion(options) => command::completion::run(&options),
     };
     exit.map(Into::into)

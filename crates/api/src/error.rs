@@ -7,6 +7,7 @@ use http::{HeaderValue, Method, StatusCode, Uri};
 use search::SyntaxError;
 use std::io;
 use store::{ApplyError, PushCommandError, StartRunError, StoreError};
+use types::design::SheetProblem;
 use types::{Digest, Name, RunId, chain};
 use wire::{DocumentProblem, Problem, code};
 use workflow::CommandError;
@@ -36,6 +37,8 @@ pub(crate) enum ApiError {
     Search(SyntaxError),
     #[error("{} of the documents cannot be applied; nothing was changed", .0.len())]
     Documents(Vec<DocumentProblem>),
+    #[error("the sheet has {} mistakes; nothing was changed", .0.len())]
+    Sheet(Vec<SheetProblem>),
     #[error("name the version that the change is based on, as \"version\" or in If-Match")]
     VersionRequired,
     #[error("the body must be application/json")]
@@ -58,6 +61,10 @@ pub(crate) enum ApiError {
     Gone,
     #[error("run {run} has not failed: there is nothing to continue from")]
     NothingToContinue { run: RunId },
+    #[error("deployment {name} is over")]
+    DeploymentOver { name: Name },
+    #[error("no machine of deployment {name} has failed")]
+    NothingFailed { name: Name },
     #[error("the upload ended before it was complete")]
     UploadBroken,
     #[error("image {digest} is not here")]
@@ -104,6 +111,7 @@ impl ApiError {
             }
             Self::Invalid { .. } | Self::Patch { .. } => (StatusCode::UNPROCESSABLE_ENTITY, code::INVALID),
             Self::Documents(_) => (StatusCode::UNPROCESSABLE_ENTITY, code::INVALID_DOCUMENTS),
+            Self::Sheet(_) => (StatusCode::UNPROCESSABLE_ENTITY, code::INVALID_SHEET),
             Self::VersionRequired => (StatusCode::PRECONDITION_REQUIRED, code::VERSION_REQUIRED),
             Self::MediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, code::MEDIA_TYPE),
             Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, code::TOO_LARGE),
@@ -114,7 +122,9 @@ impl ApiError {
             Self::Locked { .. } => (StatusCode::CONFLICT, code::LOCKED),
             Self::IdentityInUse => (StatusCode::CONFLICT, code::IDENTITY_IN_USE),
             Self::Gone => (StatusCode::GONE, code::GONE),
-            Self::NothingToContinue { .. } => (StatusCode::CONFLICT, code::NOT_NOW),
+            Self::NothingToContinue { .. } | Self::DeploymentOver { .. } | Self::NothingFailed { .. } => {
+                (StatusCode::CONFLICT, code::NOT_NOW)
+            }
             Self::Range { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, code::INVALID),
             Self::Store(error) => of_store(error),
             Self::Apply(ApplyError::Store(error) | ApplyError::Document { source: error, .. }) => of_store(error),
@@ -161,6 +171,10 @@ impl ApiError {
             },
             errors: match self {
                 Self::Documents(errors) => errors.clone(),
+                _ => Vec::new(),
+            },
+            sheet: match self {
+                Self::Sheet(problems) => problems.clone(),
                 _ => Vec::new(),
             },
         }

@@ -3,7 +3,7 @@
 use crate::App;
 use crate::agent;
 use crate::auth::{Access, access};
-use crate::routes::{events, files, images, kinds, meta, objects, params, pools, runs, session, unattended};
+use crate::routes::{designs, events, files, images, kinds, meta, objects, params, pools, runs, session, unattended};
 use http::Method;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Components, InfoBuilder, License, OpenApi, OpenApiBuilder, PathItem, path::Operation};
@@ -70,6 +70,7 @@ pub(crate) fn documented() -> OpenApiRouter<App> {
         .routes(routes!(kinds::clone))
         .routes(routes!(params::explain))
         .routes(routes!(params::render))
+        .merge(designs::routes())
         .routes(routes!(images::upload))
         .routes(routes!(files::apply))
         .routes(routes!(files::export))

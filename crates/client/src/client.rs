@@ -1,5 +1,9 @@
 //! One method for each route.
 
+mod deployments;
+
+pub use deployments::{SheetImport, SheetShape};
+
 use crate::ClientError;
 use crate::events::{EventQuery, EventStream};
 use bytes::Bytes;

@@ -9,6 +9,6 @@ mod error;
 mod events;
 mod sse;
 
-pub use client::{Client, RunQuery};
+pub use client::{Client, RunQuery, SheetImport, SheetShape};
 pub use error::ClientError;
 pub use events::{EventQuery, EventStream};

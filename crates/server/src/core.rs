@@ -118,16 +118,10 @@ impl Core {
         Ok(Netboot::start(Arc::new(backend), config).await?)
     }
 
-    /// Everything that is answered over HTTP, at `port`. Streams and long polls end with `stop`.
-    pub async fn router(
-        &self,
-        config: &Config,
-        port: u16,
-        netboot: &Netboot,
-        stop: CancellationToken,
-    ) -> Result<Router, StartError> {
+    /// What the API works with, at `port`. Streams and long polls end with `stop`.
+    fn app(&self, config: &Config, port: u16, netboot: &Netboot, stop: CancellationToken) -> App {
         let served = netboot.clone();
-        let app = App {
+        App {
             store: self.store.clone(),
             sites: self.sites.clone(),
             images: Arc::clone(&self.images),
@@ -138,9 +132,31 @@ impl Core {
             clock: Arc::clone(&self.clock),
             shutdown: stop,
             secure_cookies: false,
-        };
+        }
+    }
+
+    /// Everything that is answered over HTTP, at `port`. Streams and long polls end with `stop`.
+    pub async fn router(
+        &self,
+        config: &Config,
+        port: u16,
+        netboot: &Netboot,
+        stop: CancellationToken,
+    ) -> Result<Router, StartError> {
+        let app = self.app(config, port, netboot, stop);
         api::refresh_image_statuses(&app).await?;
         Ok(api::router(app).merge(web::router()).merge(netboot.http_routes()))
+    }
+
+    /// Carries deployments out, until `stop`.
+    pub fn deploy(
+        &self,
+        config: &Config,
+        port: u16,
+        netboot: &Netboot,
+        stop: CancellationToken,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        api::run_deployments(self.app(config, port, netboot, stop.clone()), stop)
     }
 
     /// Says again and again that this server is there, until `stop`: time without a server does not count.

@@ -175,6 +175,11 @@ impl Server {
             catalogue.close().await;
             Ok(())
         });
+        let deploying = core.deploy(&config, http.port(), &netboot, stop.clone());
+        tasks.spawn(async move {
+            deploying.await;
+            Ok(())
+        });
         let Core { store, site, .. } = core;
         let site_stop = stop.clone();
         tasks.spawn(async move {

@@ -23,7 +23,11 @@ pub(crate) async fn look(catalogue: &StepCatalogue, cx: &mut StepCx<'_>) -> Step
     let machine = catalogue.machine(cx).await?;
     let inventory_uuid = machine.status.inventory.as_ref().and_then(|inventory| inventory.system.uuid);
     let Some(uuid) = machine.spec.uuid.or(inventory_uuid) else {
-        return Ok(needs_operator(&machine, "its firmware reports no system UUID"));
+        return match &machine.spec.bmc {
+            // Declared in advance and never seen: its BMC alone can bring it up.
+            Some(name) if machine.status.inventory.is_none() => catalogue.take_word_of(&machine, name).await,
+            Some(_) | None => Ok(needs_operator(&machine, "its firmware reports no system UUID")),
+        };
     };
     if let Some(name) = &machine.spec.bmc {
         return catalogue.verify(&machine, name, uuid).await;
@@ -64,6 +68,26 @@ impl StepCatalogue {
                     managed.map_or_else(|| "without UUID".to_owned(), |uuid| uuid.to_string()),
                     machine.name
                 ),
+                hint: "correct the machine's `bmc` or the BMC's address; then retry".to_owned(),
+            }),
+        }
+    }
+
+    /// Takes the operator's word that the BMC is that of a machine which nobody has seen yet, unless the BMC manages
+    /// another one that is known: that must not be restarted by mistake.
+    async fn take_word_of(&self, machine: &Machine, name: &Name) -> StepResult {
+        let found = self.store.find::<Bmcs>(&Selector::from(name)).await;
+        let Some(object) = found.or_problem("reading the BMC")? else {
+            return Ok(needs_operator(machine, &format!("its spec names {name}, which is not declared")));
+        };
+        let Some(uuid) = self.managed_uuid(&object).await? else {
+            return Ok(needs_operator(machine, &format!("BMC {name} does not say which system it manages")));
+        };
+        let owner = self.store.machine_by_uuid(uuid).await.or_problem("looking for the BMC's machine")?;
+        match owner.filter(|owner| owner.id != machine.id) {
+            None => Ok(StepOutcome::done(How::AlreadySo)),
+            Some(owner) => Ok(StepOutcome::NeedsOperator {
+                reason: format!("BMC {name} manages the system of machine {}, not of {}", owner.name, machine.name),
                 hint: "correct the machine's `bmc` or the BMC's address; then retry".to_owned(),
             }),
         }

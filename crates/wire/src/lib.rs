@@ -4,6 +4,7 @@
 
 mod apply;
 mod change;
+mod deployment;
 mod health;
 mod object;
 mod pool;
@@ -15,6 +16,10 @@ pub use apply::{Applied, ApplyFile, ApplyReport, ApplyRequest, Change, Export};
 pub use change::{
     CloneObject, FindingView, MachineParams, ParamView, RenderPreview, RenderedPreview, Revert, UseView, Uses,
     VersionView,
+};
+pub use deployment::{
+    Deployment, DeploymentCommand, DeploymentReport, Design, MachineReport, MachineStageReport, SheetReport,
+    StageReport,
 };
 pub use health::{Health, HealthStatus, Trouble};
 pub use object::{

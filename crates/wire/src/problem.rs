@@ -1,6 +1,7 @@
 //! How the API says no (RFC 9457).
 
 use serde::{Deserialize, Serialize};
+use types::design::SheetProblem;
 use utoipa::ToSchema;
 
 /// An answer that is not what was asked for. Its media type is `application/problem+json`.
@@ -29,6 +30,9 @@ pub struct Problem {
     /// Every document that is wrong, when documents were sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<DocumentProblem>,
+    /// Everything that is wrong in a sheet, when one was sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sheet: Vec<SheetProblem>,
 }
 
 /// What is wrong with one document of a file.
@@ -82,6 +86,8 @@ pub mod code {
     pub const INVALID: &str = "invalid";
     /// Documents of an `apply` are wrong; `errors` lists them.
     pub const INVALID_DOCUMENTS: &str = "invalid_documents";
+    /// A sheet is wrong; `sheet` lists what is.
+    pub const INVALID_SHEET: &str = "invalid_sheet";
     /// An update without the version that it is based on.
     pub const VERSION_REQUIRED: &str = "version_required";
     /// The object was changed since it was read.

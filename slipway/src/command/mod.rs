@@ -5,6 +5,8 @@ pub(crate) mod change;
 pub(crate) mod completion;
 pub(crate) mod control;
 pub(crate) mod delete;
+pub(crate) mod deployment;
+pub(crate) mod design;
 pub(crate) mod diff;
 pub(crate) mod export;
 pub(crate) mod get;

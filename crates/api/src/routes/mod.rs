@@ -1,5 +1,6 @@
 //! The routes for people and their programs.
 
+pub(crate) mod designs;
 pub(crate) mod events;
 pub(crate) mod files;
 pub(crate) mod images;

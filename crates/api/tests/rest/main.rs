@@ -5,6 +5,7 @@
 mod agents;
 mod authorization;
 mod change;
+mod designs;
 mod events;
 mod files;
 mod identity;

@@ -6,11 +6,13 @@
 mod crash;
 mod looks;
 mod pace;
+mod rack;
 mod thread;
 
 pub(crate) use crash::Crash;
 pub(crate) use looks::{Looks, REASON, SecondLooks};
 pub(crate) use pace::Pace;
+pub(crate) use rack::Rack;
 
 use bmc::{Bmc, Limits, PowerAction, RedfishBmc};
 use client::{Client, EventQuery, RunQuery};
