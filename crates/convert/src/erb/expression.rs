@@ -98,7 +98,11 @@ impl Parser<'_> {
     /// `a, b = c`.
     fn unpacking(&mut self) -> Parsed<Option<Node>> {
         let mut ahead = 0;
-        while matches!(self.peek_at(ahead), Tok::Ident(_)) && matches!(self.peek_at(ahead + 1), Tok::Op(",")) {
+        let named = |parser: &Self, at: usize| {
+            matches!(parser.peek_at(at), Tok::Ident(_)) && matches!(parser.peek_at(at + 1), Tok::Op(","))
+        };
+        // Nobody unpacks more; a long list of arguments is not looked through for each of them.
+        while ahead < 40 && named(self, ahead) {
             ahead += 2;
         }
         if ahead == 0
