@@ -9,6 +9,7 @@ use template::{RenderError, Rendered, TemplateSource};
 use types::Name;
 use types::bootenv::{BootEnvSpec, IsoSpec};
 use types::template::TemplateKind;
+use workflow::WorkflowSpec;
 
 /// How the files of this server's trees begin, as boot files.
 const TREES: &str = "media/";
@@ -193,6 +194,20 @@ impl Effective<'_> {
     }
 }
 
+impl Effective<'_> {
+    /// Why a workflow is not for a machine that runs from memory: it writes its disks.
+    pub fn writes_disks(&self, workflow: &WorkflowSpec) -> Option<String> {
+        let (os, _) = self.os.as_ref().filter(|said| said.value.1.diskless)?.value;
+        let step = ["agent.write_image", "os.install"].into_iter().find(|step| uses(workflow, step))?;
+        Some(format!("{os} runs from memory, and the workflow has the step {step}, which writes disks"))
+    }
+}
+
+/// Whether a stage of the workflow that is switched on has this step.
+pub fn uses(workflow: &WorkflowSpec, step: &str) -> bool {
+    workflow.stages.iter().filter(|stage| stage.enabled).flat_map(|stage| &stage.steps).any(|found| found.uses == step)
+}
+
 fn is_template(text: &str) -> bool {
     text.contains("{{") || text.contains("{%")
 }
@@ -287,5 +302,12 @@ mod tests {
                 "live runs from memory, and the disk layout lvm (from group wrong) writes disks; choose one that is diskless"
             )
         );
+        let workflow = |step: &str| {
+            let stages = json!({"stages": [{"name": "OS_INSTALL", "steps": [{"use": step}]}]});
+            serde_json::from_value::<WorkflowSpec>(stages).expect("a workflow")
+        };
+        assert!(effective(&site, "ram").writes_disks(&workflow("os.install")).is_some());
+        assert!(effective(&site, "ram").writes_disks(&workflow("agent.health_check")).is_none());
+        assert!(effective(&site, "web").writes_disks(&workflow("os.install")).is_none());
     }
 }

@@ -13,7 +13,7 @@ mod params;
 mod plan;
 mod site;
 
-pub use boot::{NoBootFiles, OwnFiles, own_files};
+pub use boot::{NoBootFiles, OwnFiles, own_files, uses};
 pub use effective::{Effective, Said};
 pub use facts::{Around, machine_facts};
 pub use params::{Own, Resolution};

@@ -59,10 +59,14 @@ pub(crate) async fn start(app: &App, wish: Wish<'_>) -> ApiResult<Run> {
         ApiError::Unavailable { reasons }
     })?;
     let mut reasons = effective.missing.clone();
+    reasons.extend(effective.contradiction());
+    reasons.extend(effective.writes_disks(&plan.definition));
     reasons.extend(missing(app, machine, &plan.definition, &plan.params).await?);
     let resolution =
         effective.params(&site, &machine.name, &machine.spec, Own { stage: None, run: Some(&plan.params) });
-    for env in environments(&plan.definition).filter_map(|env| site.boot_envs.get_key_value(&env)) {
+    let installer =
+        render::uses(&plan.definition, "os.install").then(|| effective.os.as_ref()?.value.1.boot_env.clone()).flatten();
+    for env in environments(&plan.definition).chain(installer).filter_map(|env| site.boot_envs.get_key_value(&env)) {
         let keys = site.missing_params(env.1, &resolution);
         reasons.extend(keys.iter().map(|key| format!("boot environment {} needs parameter {key}", env.0)));
     }
