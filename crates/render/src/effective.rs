@@ -176,7 +176,9 @@ impl Site {
         let by_design = effective
             .design
             .and_then(|(name, design)| Some(Said { value: design.subnet.as_ref()?, by: format!("design {name}") }));
-        let named = by_design.or_else(|| said(&nearest, |group| group.subnet.as_ref()));
+        let by_row =
+            effective.row.and_then(|row| Some(Said { value: row.subnet.as_ref()?, by: "design row".to_owned() }));
+        let named = by_row.or(by_design).or_else(|| said(&nearest, |group| group.subnet.as_ref()));
         let missing = &mut effective.missing;
         effective.subnet =
             by_address.or_else(|| named.and_then(|said| look_up(&self.subnets, said, Kind::Subnet, missing)));
@@ -360,6 +362,18 @@ mod tests {
             (at("10.7.0.9").as_deref(), at("10.8.0.9").as_deref(), at("192.0.2.1")),
             (Some("lab"), Some("wide"), None)
         );
+    }
+
+    #[test]
+    fn without_an_address_the_row_names_the_subnet_before_its_design() {
+        let mut site = site();
+        let rows = json!({"m1": {"subnet": "lab"}, "m2": {}});
+        site.designs = declared(json!({"d": {"group": "compute", "subnet": "wide", "rows": rows}}));
+        let of = |machine: &str| {
+            let effective = site.effective(&name(machine), &spec(json!({"design": "d"})), None, None);
+            effective.subnet.map(|said| said.value.0.to_string())
+        };
+        assert_eq!((of("m1").as_deref(), of("m2").as_deref()), (Some("lab"), Some("wide")));
     }
 
     #[test]
