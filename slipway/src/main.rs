@@ -13,8 +13,8 @@ mod watch;
 
 use clap::{Parser, Subcommand};
 use command::{
-    apply, change, control, delete, diff, export, get, health, image, list, logs, params, pools, preview, provision,
-    status, template,
+    apply, change, control, delete, diff, export, get, health, image, iso, list, logs, params, pools, preview,
+    provision, status, template,
 };
 use exit::Exit;
 use std::process::ExitCode;
@@ -86,6 +86,9 @@ enum Command {
     /// Work with images.
     #[command(subcommand)]
     Image(image::Image),
+    /// Work with the discs that operating systems are installed from.
+    #[command(subcommand)]
+    Iso(iso::Iso),
     /// Work with templates.
     #[command(subcommand)]
     Template(template::Template),
@@ -145,6 +148,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Pools(options) => pools::run(options).await,
         Command::Health(options) => health::run(options).await,
         Command::Image(image) => image::run(image).await,
+        Command::Iso(iso) => iso::run(iso).await,
         Command::Template(template) => template::run(&template),
         Command::Design(design) => command::design::run(design).await,
         Command::Deployment(action) => command::deployment::run(action).await,

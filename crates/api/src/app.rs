@@ -1,6 +1,6 @@
 //! What the handlers work with.
 
-use artifact::ImageFolder;
+use artifact::{ImageFolder, MediaFolder};
 use render::Sites;
 use std::sync::Arc;
 use store::Store;
@@ -26,6 +26,8 @@ pub struct App {
     pub sites: Sites,
     /// Images by digest.
     pub images: Arc<ImageFolder>,
+    /// Installation media: discs and trees.
+    pub media: Arc<MediaFolder>,
     /// The largest image that may be uploaded.
     pub image_limit_bytes: u64,
     /// Checks a step of a workflow that is created or started.

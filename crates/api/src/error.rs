@@ -1,6 +1,7 @@
 //! How errors become answers: the one place that knows a status and a code for each.
 
 use artifact::folder::FolderError;
+use artifact::media::MediaError;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, StatusCode, Uri};
@@ -81,6 +82,8 @@ pub(crate) enum ApiError {
     Command(#[from] PushCommandError),
     #[error(transparent)]
     Folder(#[from] FolderError),
+    #[error(transparent)]
+    Media(#[from] MediaError),
     #[error("{doing}")]
     Fault { doing: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
 }
@@ -131,6 +134,7 @@ impl ApiError {
             Self::StartRun(error) => of_start_run(error),
             Self::Command(error) => of_command(error),
             Self::Folder(error) => of_folder(error),
+            Self::Media(error) => of_media(error),
             Self::Fault { .. } => (StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL),
         }
     }
@@ -152,6 +156,8 @@ impl ApiError {
             code::INTERNAL => "the server has failed; its log says more".to_owned(),
             // Of which of its files is nobody's business.
             code::DISK_FULL => StoreError::Full.to_string(),
+            // Why a disc is none is in what the error comes from.
+            _ if matches!(self, Self::Media(_)) => chain(self),
             _ => self.to_string(),
         };
         Problem {
@@ -228,6 +234,16 @@ fn of_folder(error: &FolderError) -> (StatusCode, &'static str) {
             (StatusCode::SERVICE_UNAVAILABLE, code::DISK_FULL)
         }
         FolderError::Open { .. } | FolderError::Write { .. } => (StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL),
+    }
+}
+
+fn of_media(error: &MediaError) -> (StatusCode, &'static str) {
+    match error {
+        MediaError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, code::TOO_LARGE),
+        MediaError::Digest { .. } => (StatusCode::UNPROCESSABLE_ENTITY, code::DIGEST_MISMATCH),
+        MediaError::Name { .. } | MediaError::Disc { .. } => (StatusCode::UNPROCESSABLE_ENTITY, code::INVALID),
+        MediaError::Disk { source, .. } if is_full(source) => (StatusCode::SERVICE_UNAVAILABLE, code::DISK_FULL),
+        MediaError::Disk { .. } => (StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL),
     }
 }
 

@@ -3,7 +3,9 @@
 use crate::App;
 use crate::agent;
 use crate::auth::{Access, access};
-use crate::routes::{designs, events, files, images, kinds, meta, objects, params, pools, runs, session, unattended};
+use crate::routes::{
+    designs, events, files, images, isos, kinds, meta, objects, params, pools, runs, session, unattended,
+};
 use http::Method;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Components, InfoBuilder, License, OpenApi, OpenApiBuilder, PathItem, path::Operation};
@@ -72,6 +74,8 @@ pub(crate) fn documented() -> OpenApiRouter<App> {
         .routes(routes!(params::render))
         .merge(designs::routes())
         .routes(routes!(images::upload))
+        .routes(routes!(isos::list))
+        .routes(routes!(isos::upload, isos::delete))
         .routes(routes!(files::apply))
         .routes(routes!(files::export))
         .routes(routes!(runs::start))

@@ -18,11 +18,11 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use types::event::Event;
 use types::object::{Kind, Object, Spec};
-use types::{Name, RunId, Secret};
+use types::{Digest, Name, RunId, Secret};
 use url::Url;
 use wire::{
-    ApplyFile, ApplyReport, ApplyRequest, Create, Export, Health, Image, Machine, Page, Pools, Problem, RunView,
-    StartRun, Update, Version, Whoami,
+    ApplyFile, ApplyReport, ApplyRequest, Create, Export, Health, Image, Machine, MediaList, MediumFile, Page, Pools,
+    Problem, RunView, StartRun, Update, Version, Whoami,
 };
 use workflow::{Command, RunState};
 
@@ -319,6 +319,38 @@ impl Client {
         dispatch(&url, request.query(query).header("accept", "text/event-stream")).await
     }
 
+    /// The discs and trees that operating systems are installed from.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or refuses.
+    pub async fn isos(&self) -> Result<MediaList, ClientError> {
+        self.get(&["isos"]).await
+    }
+
+    /// Removes a disc.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or refuses.
+    pub async fn delete_iso(&self, name: &str) -> Result<(), ClientError> {
+        let (url, request) = self.request(Method::DELETE, &["isos", name]);
+        dispatch(&url, request).await.map(drop)
+    }
+
+    /// Sends a disc; `sent` hears how many bytes are gone.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or the server cannot be reached or refuses.
+    pub async fn upload_iso(
+        &self,
+        name: &str,
+        digest: Digest,
+        file: &Path,
+        sent: impl Fn(u64) + Send + Sync + 'static,
+    ) -> Result<MediumFile, ClientError> {
+        let (url, request) = self.request(Method::PUT, &["isos", name]);
+        self.send_file(url, request.query(&[("digest", digest.to_string())]), file, sent).await
+    }
+
     /// Sends an image's content. `sent` is told how many bytes have been handed to the connection so far.
     pub async fn upload_image(
         &self,
@@ -326,6 +358,17 @@ impl Client {
         file: &Path,
         sent: impl Fn(u64) + Send + Sync + 'static,
     ) -> Result<Image, ClientError> {
+        let (url, request) = self.request(Method::PUT, &["images", named, "content"]);
+        self.send_file(url, request, file, sent).await
+    }
+
+    async fn send_file<T: DeserializeOwned>(
+        &self,
+        url: Url,
+        request: RequestBuilder,
+        file: &Path,
+        sent: impl Fn(u64) + Send + Sync + 'static,
+    ) -> Result<T, ClientError> {
         let unreadable = |source| ClientError::ReadFile { path: file.to_owned(), source };
         let opened = tokio::fs::File::open(file).await.map_err(unreadable)?;
         let size = opened.metadata().await.map_err(unreadable)?.len();
@@ -336,7 +379,6 @@ impl Client {
             sent(done);
             Ok::<_, std::io::Error>((read > 0).then(|| (Bytes::from(piece), (opened, done, sent))))
         });
-        let (url, request) = self.request(Method::PUT, &["images", named, "content"]);
         let request = request
             .header("content-type", "application/octet-stream")
             .header("content-length", size)

@@ -125,6 +125,7 @@ impl Core {
             store: self.store.clone(),
             sites: self.sites.clone(),
             images: Arc::clone(&self.images),
+            media: Arc::clone(&self.media),
             image_limit_bytes: IMAGE_LIMIT_BYTES,
             check_step: Arc::new(StepCatalogue::check_step),
             pools: Arc::new(move || pools::view(&served)),

@@ -6,6 +6,7 @@ mod apply;
 mod change;
 mod deployment;
 mod health;
+mod media;
 mod object;
 mod pool;
 mod problem;
@@ -22,6 +23,7 @@ pub use deployment::{
     StageReport,
 };
 pub use health::{Health, HealthStatus, Trouble};
+pub use media::{MediaList, MediumFile};
 pub use object::{
     Bmc, BootEnv, Create, Image, Machine, NoStatus, Page, Reservation, Subnet, Template, Update, View, Workflow,
 };

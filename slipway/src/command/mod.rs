@@ -12,6 +12,7 @@ pub(crate) mod export;
 pub(crate) mod get;
 pub(crate) mod health;
 pub(crate) mod image;
+pub(crate) mod iso;
 pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod params;

@@ -4,6 +4,7 @@ pub(crate) mod designs;
 pub(crate) mod events;
 pub(crate) mod files;
 pub(crate) mod images;
+pub(crate) mod isos;
 pub(crate) mod kinds;
 pub(crate) mod meta;
 pub(crate) mod objects;

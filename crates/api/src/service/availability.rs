@@ -5,6 +5,7 @@ use crate::error::ApiResult;
 use render::Site;
 use std::any::Any;
 use store::{Bmcs, Images, ObjectKind, Selector};
+use types::bootenv::BootEnvSpec;
 use types::object::{Kind, Object, Spec as _};
 use types::os::OperatingSystemSpec;
 use wire::View;
@@ -24,6 +25,9 @@ pub(crate) async fn view<K: ObjectKind>(
     if let Some(workflow) = spec.downcast_ref::<WorkflowSpec>() {
         unavailable.extend(site.misfits_of_workflow(workflow));
     }
+    if let Some(env) = spec.downcast_ref::<BootEnvSpec>() {
+        unavailable.extend(missing_disc(app, env));
+    }
     match K::KIND {
         Kind::Template => unavailable.extend(site.broken_text(object.name.as_str())),
         Kind::PartitionTable => unavailable.extend(site.broken_text(&site.layout_text(&object.name))),
@@ -41,4 +45,14 @@ pub(crate) async fn view<K: ObjectKind>(
         }
     }
     Ok(View { object, unavailable })
+}
+
+/// Why the environment's disc cannot be booted from.
+fn missing_disc(app: &App, env: &BootEnvSpec) -> Option<String> {
+    let iso = env.iso.as_ref()?;
+    if !app.media.contains(&iso.file) {
+        return Some(format!("/iso/file: the disc {} is not here; send it with `slipway iso upload`", iso.file));
+    }
+    let (found, wanted) = (app.media.digest(&iso.file)?, iso.digest?);
+    (found != wanted).then(|| format!("/iso/digest: the disc {} that is here has digest {found}", iso.file))
 }

@@ -18,7 +18,7 @@ use types::Digest;
 use wire::Image;
 
 /// Pieces of an upload that may wait for the disk.
-const PIECES_IN_FLIGHT: usize = 16;
+pub(crate) const PIECES_IN_FLIGHT: usize = 16;
 /// How long an upload may give nothing: longer than a client's own retransmissions, shorter than anyone waits.
 const SILENCE: Duration = Duration::from_secs(60);
 
@@ -37,7 +37,7 @@ pub(crate) async fn store(app: &App, named: &str, headers: &HeaderMap, body: Bod
 }
 
 /// An image would take the room that the runs under way still have.
-fn refuse_while_full(app: &App) -> ApiResult<()> {
+pub(crate) fn refuse_while_full(app: &App) -> ApiResult<()> {
     match *app.store.condition().borrow() {
         Condition::Full { .. } => Err(StoreError::Full.into()),
         Condition::Well | Condition::Broken { .. } => Ok(()),
@@ -76,7 +76,7 @@ async fn write(app: &App, mut body: BodyDataStream, digest: Digest) -> ApiResult
     }
 }
 
-async fn send_all(body: &mut BodyDataStream, pieces: &mpsc::Sender<Bytes>) -> ApiResult<()> {
+pub(crate) async fn send_all(body: &mut BodyDataStream, pieces: &mpsc::Sender<Bytes>) -> ApiResult<()> {
     loop {
         let piece = tokio::time::timeout(SILENCE, body.next()).await.map_err(|_| ApiError::Slow)?;
         let Some(piece) = piece else { return Ok(()) };

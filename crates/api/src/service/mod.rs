@@ -18,6 +18,7 @@ pub(crate) mod find;
 pub(crate) mod image;
 pub(crate) mod image_content;
 mod in_use;
+pub(crate) mod media;
 pub(crate) mod object;
 pub(crate) mod preview;
 pub(crate) mod refusal;

@@ -1,7 +1,7 @@
 //! A server with its own store and port, and hands to play agents and the engine with.
 
 use api::App;
-use artifact::ImageFolder;
+use artifact::{ImageFolder, MediaFolder};
 use async_trait::async_trait;
 use client::{Client, ClientError};
 use render::Sites;
@@ -166,6 +166,7 @@ async fn serve(folder: &Path) -> (App, Url) {
         sites: Sites::new(store.clone()),
         store,
         images: Arc::new(ImageFolder::open(folder.join("images")).unwrap()),
+        media: Arc::new(MediaFolder::open(folder.join("media")).unwrap()),
         image_limit_bytes: 1 << 20,
         check_step: Arc::new(|step: &StepSpec| match STEPS.contains(&step.uses.as_str()) {
             true => Ok(()),
