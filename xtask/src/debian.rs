@@ -6,6 +6,7 @@
 
 use crate::{command, place};
 use anyhow::{Context, Result, ensure};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,16 +14,35 @@ use std::process::Command;
 const RELEASE: &str = "bookworm";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
+/// Which of the archive's parts are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Components {
+    /// Packages for systems, with their updates.
+    Systems,
+    /// Packages for systems and for the installer, of the release as it was published.
+    Installer,
+}
+
 /// The Debian archive, as apt sees it from its own root.
 #[derive(Debug)]
 pub(crate) struct Archive {
     apt_root: PathBuf,
+    components: Components,
 }
 
 impl Archive {
     /// Opens the archive, fetching the package lists if they are not here yet.
     pub(crate) fn open() -> Result<Self> {
-        let archive = Self { apt_root: place::target().join("debian/apt") };
+        Self::open_with(Components::Systems)
+    }
+
+    /// The same, of these components.
+    pub(crate) fn open_with(components: Components) -> Result<Self> {
+        let root = match components {
+            Components::Systems => "debian/apt",
+            Components::Installer => "debian/apt-installer",
+        };
+        let archive = Self { apt_root: place::target().join(root), components };
         if !archive.apt_root.join("complete").exists() {
             archive.refresh()?;
         }
@@ -36,6 +56,30 @@ impl Archive {
         [(&mirror, ""), (&mirror, "-updates"), (&security, "-security")]
             .map(|(url, suffix)| format!("deb [arch=amd64 signed-by={KEYRING}] {url} {RELEASE}{suffix} main\n"))
             .concat()
+    }
+
+    fn installer_sources() -> String {
+        let first = Self::sources().lines().next().unwrap_or_default().to_owned();
+        format!("{first} main/debian-installer\n")
+    }
+
+    /// The index of every package that there is.
+    pub(crate) fn index(&self) -> Result<String> {
+        command::run(self.apt("apt-cache").arg("dumpavail"))
+    }
+
+    /// The names of `base` and `more`, and of all that they need.
+    pub(crate) fn closure(&self, base: &[&str], more: &[&str]) -> Result<BTreeSet<String>> {
+        let mut install = self.apt("apt-get");
+        install.args(["install", "--no-install-recommends", "--print-uris"]).args(base).args(more);
+        let uris = command::run(&mut install)?;
+        let files = uris.lines().filter_map(|line| line.split(' ').nth(1)?.split('_').next());
+        Ok(files.map(str::to_owned).collect())
+    }
+
+    /// Downloads packages into a folder.
+    pub(crate) fn download(&self, packages: &[&str], folder: &Path) -> Result<()> {
+        command::run(self.apt("apt-get").arg("download").args(packages).current_dir(folder)).map(drop)
     }
 
     /// Downloads packages and unpacks them into one tree, `name`.
@@ -86,7 +130,11 @@ impl Archive {
         for directory in ["etc", "state/lists/partial", "cache/archives/partial"] {
             fs::create_dir_all(self.apt_root.join(directory))?;
         }
-        fs::write(self.apt_root.join("etc/sources.list"), Self::sources())?;
+        let sources = match self.components {
+            Components::Systems => Self::sources(),
+            Components::Installer => Self::installer_sources(),
+        };
+        fs::write(self.apt_root.join("etc/sources.list"), sources)?;
         fs::write(self.apt_root.join("state/status"), "")?;
         command::run(self.apt("apt-get").arg("update")).context("fetching Debian's package lists")?;
         fs::write(self.apt_root.join("complete"), "")?;

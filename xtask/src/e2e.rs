@@ -1,7 +1,7 @@
 //! `cargo xtask e2e`: what takes real machines in QEMU and more time than a test may.
 
 use crate::demo::Lab;
-use crate::place;
+use crate::{cargo, debian_installer, maintenance_os, packages, place};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -37,18 +37,24 @@ enum Scene {
     Crash,
     /// Deployed machines boot from their disks while the server is down.
     Offline,
-    /// All of these.
+    /// Debian's own installer installs Debian from a mirror of ours, until the new system says that it is up. Takes
+    /// most of an hour, and is no part of all.
+    DebianInstaller,
+    /// All but the installer.
     All,
 }
 
 impl Scene {
     fn includes(self, other: Self) -> bool {
-        self == Self::All || self == other
+        (self == Self::All && other != Self::DebianInstaller) || self == other
     }
 }
 
 /// Plays the scenes.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    if options.scene == Scene::DebianInstaller {
+        return debian_installer();
+    }
     let lab = Lab::build()?;
     if options.scene.includes(Scene::Demo) {
         play(&lab, "demo", &[])?;
@@ -60,6 +66,22 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         crash(&lab, options)?;
     }
     Ok(())
+}
+
+/// The test that sees the installer begin, with a mirror that lets it end. Every wait in it has its limit.
+fn debian_installer() -> Result<()> {
+    const TEST: &str = "the_debian_installer_follows_the_answers_that_are_made_for_its_machine";
+    packages::ensure_installed()?;
+    maintenance_os::build()?;
+    debian_installer::netboot()?;
+    let mirror = debian_installer::mirror()?;
+    println!("== debian-installer, from {}", mirror.display());
+    let began = Instant::now();
+    let mut test = cargo::command();
+    test.args(["test", "--package", "slipway", "--test", "qemu_installer", TEST, "--", "--exact", "--nocapture"]);
+    let status = test.env("SLIPWAY_DEBIAN_INSTALLER_MIRROR", &mirror).status().context("starting the test")?;
+    println!("{status} after {} min", began.elapsed().as_secs() / 60);
+    if status.success() { Ok(()) } else { bail!("the installation failed ({status})") }
 }
 
 fn play(lab: &Lab, name: &str, arguments: &[&str]) -> Result<()> {

@@ -8,6 +8,7 @@ mod cargo;
 mod check;
 mod command;
 mod debian;
+mod debian_installer;
 mod demo;
 mod disk_image;
 mod e2e;

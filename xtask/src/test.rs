@@ -3,7 +3,7 @@
 //! Machines in QEMU boot what operators' machines boot, so the agent, the maintenance OS and a disk image come
 //! first; each is built again only when its inputs changed. Tests that need a network of their own make it.
 
-use crate::{cargo, command, image, maintenance_os, packages, qcow2_image, signed_loaders};
+use crate::{cargo, command, debian_installer, image, maintenance_os, packages, qcow2_image, signed_loaders};
 use anyhow::{Context, Result};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -25,6 +25,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     timed("agent and maintenance OS", maintenance_os::build)?;
     timed("disk image", || qcow2_image::build(&image::build()?))?;
     timed("signed loaders", signed_loaders::fetch)?;
+    timed("Debian's installer", debian_installer::netboot)?;
 
     let mut runner = cargo::command();
     if command::run(cargo::command().args(["nextest", "--version"])).is_ok() {
