@@ -30,6 +30,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// What is fetched of a kernel or initrd: machines without memory need no more.
 const HEAD: &str = "bytes=0-65535";
 
+/// How a report with fields is sent.
+const FORM: &str = "application/x-www-form-urlencoded";
+
 /// What a simulated machine is.
 #[derive(Debug, Clone)]
 pub struct SimulatedSpec {
@@ -56,6 +59,8 @@ pub struct Deeds {
     pub images_written: Vec<Digest>,
     /// Times that its disk was emptied.
     pub wipes: u32,
+    /// Times that an installer began to write its disk.
+    pub installations: u32,
     /// The host name that its system was given.
     pub hostname: Option<String>,
 }
@@ -74,7 +79,19 @@ struct State {
     on: bool,
     boot: Option<AbortHandle>,
     call_home: Option<CallHomeConfig>,
+    /// Where a system that an installer has put there says that it is up.
+    started: Option<Url>,
     deeds: Deeds,
+}
+
+/// What a machine is told to boot.
+enum Booted {
+    /// Its disk.
+    Disk,
+    /// The environment in which the agent runs.
+    Agent,
+    /// An installer, which takes its answers from here.
+    Installer(Url),
 }
 
 /// Pauses between tries.
@@ -135,33 +152,81 @@ impl SimulatedMachine {
     async fn run_from(self: Arc<Self>, source: BootSource) {
         let boot_id = Uuid::new_v4();
         let mut pauses = Pauses::new();
-        let local = match source {
-            BootSource::Disk => true,
+        let booted = match source {
+            BootSource::Disk => Booted::Disk,
             BootSource::DefaultOrder | BootSource::Network | BootSource::Cd => loop {
                 match self.ask_what_to_boot().await {
-                    Ok(local) => break local,
+                    Ok(booted) => break booted,
                     Err(BootError::Unreachable | BootError::Refused) => pauses.pause().await,
                 }
             },
         };
-        if local { self.run_installed_system(boot_id).await } else { self.run_agent(boot_id).await }
+        match booted {
+            Booted::Disk => self.run_installed_system(boot_id).await,
+            Booted::Agent => self.run_agent(boot_id).await,
+            Booted::Installer(answers) => {
+                self.run_installer(answers).await;
+                // Then it restarts the machine.
+                Box::pin(self.run_from(BootSource::DefaultOrder)).await;
+            }
+        }
     }
 
-    /// Whether the machine is sent to its disk, by its script or by being offered none.
-    async fn ask_what_to_boot(&self) -> Result<bool, BootError> {
-        let Some(script) = self.find_script().await? else { return Ok(true) };
+    /// What its script says, or being offered none.
+    async fn ask_what_to_boot(&self) -> Result<Booted, BootError> {
+        let Some(script) = self.find_script().await? else { return Ok(Booted::Disk) };
         let script = self.fetch(script).await?;
         let script = String::from_utf8_lossy(&script).into_owned();
         let mut lines = script.lines().map(str::trim_start);
         if !lines.clone().any(|line| line.starts_with("kernel ")) {
-            return Ok(true);
+            return Ok(Booted::Disk);
         }
         if self.network.is_some() {
             for url in lines.by_ref().filter_map(boot_file) {
                 self.fetch_head(url).await?;
             }
         }
-        Ok(false)
+        let answers = script.split_whitespace().find_map(|word| word.strip_prefix("url=")?.parse().ok());
+        Ok(answers.map_or(Booted::Agent, Booted::Installer))
+    }
+
+    /// Does as its answers say: they name the script that finishes the system, and where to report.
+    async fn run_installer(&self, answers: Url) {
+        let mut pauses = Pauses::new();
+        let (built, started) = loop {
+            match self.read_answers(answers.clone()).await {
+                Ok(found) => break found,
+                Err(_) => pauses.pause().await,
+            }
+        };
+        {
+            let mut state = self.lock();
+            state.deeds.installations += 1;
+            state.started = Some(started);
+        }
+        self.report(built, &[]).await;
+    }
+
+    async fn read_answers(&self, answers: Url) -> Result<(Url, Url), BootError> {
+        let text = self.fetch(answers).await?;
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let finish = find_url(&text, "/finish.sh").ok_or(BootError::Refused)?;
+        let script = self.fetch(finish).await?;
+        let started = find_url(&String::from_utf8_lossy(&script), "/unattended/started").ok_or(BootError::Refused)?;
+        Ok((find_url(&text, "/unattended/built").ok_or(BootError::Refused)?, started))
+    }
+
+    /// Says so until it is heard or refused.
+    async fn report(&self, url: Url, form: &[(&str, String)]) {
+        let mut pauses = Pauses::new();
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        loop {
+            let post = self.http.post(url.clone()).header(reqwest::header::CONTENT_TYPE, FORM);
+            match post.body(body.clone()).send().await {
+                Ok(answer) if answer.status().is_success() || answer.status().is_client_error() => return,
+                Ok(_) | Err(_) => pauses.pause().await,
+            }
+        }
     }
 
     async fn find_script(&self) -> Result<Option<Url>, BootError> {
@@ -176,10 +241,14 @@ impl SimulatedMachine {
     }
 
     async fn run_installed_system(&self, boot_id: Uuid) {
-        let (config, hostname) = {
+        let (config, started, hostname) = {
             let state = self.lock();
-            (state.call_home.clone(), state.deeds.hostname.clone().unwrap_or_default())
+            (state.call_home.clone(), state.started.clone(), state.deeds.hostname.clone().unwrap_or_default())
         };
+        if let Some(started) = started {
+            let form = [("boot_id", boot_id.to_string()), ("hostname", self.spec.name.clone())];
+            return self.report(started, &form).await;
+        }
         let Some(config) = config else { return };
         let mut pauses = Pauses::new();
         if let Some(network) = &self.network {
@@ -288,6 +357,7 @@ impl SimulatedMachine {
             Work::Configure(setup) => {
                 let mut state = self.lock();
                 state.call_home.clone_from(&setup.call_home);
+                state.started = None;
                 state.deeds.hostname = Some(setup.hostname.clone());
                 TaskResult::Done { how: How::Changed, outputs: json!({}) }
             }
@@ -412,6 +482,12 @@ async fn read(request: reqwest::RequestBuilder) -> Result<Vec<u8>, BootError> {
         return Err(BootError::Refused);
     }
     answer.bytes().await.map(|bytes| bytes.to_vec()).map_err(|_| BootError::Unreachable)
+}
+
+/// The address with `path` in it that a text has somewhere.
+fn find_url(text: &str, path: &str) -> Option<Url> {
+    let ends = |character: char| character.is_whitespace() || matches!(character, '\'' | '"' | ';');
+    text.split(ends).find(|word| word.starts_with("http") && word.contains(path))?.parse().ok()
 }
 
 /// The URL of a kernel or initrd in a line of an iPXE script. The agent's configuration is fetched by the agent: it

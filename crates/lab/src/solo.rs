@@ -23,6 +23,8 @@ use wire::ApplyFile;
 pub const NAME: &str = "m1";
 /// Its network card.
 pub const MAC: MacAddr = MacAddr([0x52, 0x54, 0, 0, 0, 1]);
+/// The name that it has once it is discovered.
+pub const DISCOVERED: &str = "m-525400000001";
 const UUID: Uuid = Uuid::from_u128(0x1001);
 const PASSWORD: &str = "bmc-password";
 /// What stands for a disk image.
@@ -82,6 +84,24 @@ impl Solo {
         Ok(())
     }
 
+    /// Declares the machine, to be installed with Debian by its own installer from a tree in the server's folder of
+    /// media, of which as much is there as is asked for.
+    pub async fn declare_installer(&self, client: &Client, data: &Path) -> anyhow::Result<()> {
+        let release = data.join("media/debian/dists/bookworm/Release");
+        let folder = release.parent().expect("it has one");
+        std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+        std::fs::write(&release, "Suite: stable\n").with_context(|| format!("writing {}", release.display()))?;
+        let documents = [
+            json!({"kind": "Medium", "name": "tree", "url": "local:debian", "family": "debian"}),
+            json!({"kind": "Group", "name": "installed", "os": "debian-12", "medium": "tree"}),
+            json!({"kind": "Machine", "name": DISCOVERED, "macs": [MAC], "uuid": UUID, "group": "installed"}),
+        ];
+        let text = documents.iter().map(|document| format!("---\n{document}\n")).collect();
+        let file = ApplyFile { file: "installer.yaml".to_owned(), text };
+        client.apply(vec![file], false).await.context("declaring what is installed")?;
+        Ok(())
+    }
+
     fn bmc_document(&self) -> Value {
         let login = self.login();
         json!({
@@ -98,8 +118,12 @@ pub fn write_boot_files(folder: &Path) -> io::Result<()> {
 }
 
 /// An address that is free now: a server that is killed binds it again, so it cannot be left to chance each time.
+///
+/// It is one of the loopback that nobody's connections come from, so that none of them takes the port meanwhile.
 pub fn free_address() -> io::Result<SocketAddr> {
-    std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+    let host =
+        Ipv4Addr::new(127, rand::random_range(128..=254), rand::random_range(1..=254), rand::random_range(1..=254));
+    std::net::TcpListener::bind((host, 0))?.local_addr()
 }
 
 fn subnet(workflow: &str) -> Value {

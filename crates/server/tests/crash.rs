@@ -57,6 +57,17 @@ async fn wiped_machine_is_known_and_was_wiped_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn machine_that_an_installer_installs_is_deployed_and_was_installed_once() {
+    let rig = Rig::set_up(Setup { workflow: "install".to_owned(), ..Setup::default() }).await;
+    rig.power_on().await;
+    let run = rig.ended().await;
+    assert_eq!(run.state, RunState::Succeeded, "{run:#?}");
+    assert_eq!(rig.machine().await.status.state, MachineState::Deployed);
+    let deeds = rig.deeds();
+    assert_eq!((deeds.installations, deeds.images_written.len()), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn crash_at_any_commit_of_any_workflow_changes_nothing_of_the_outcome() {
     let at_any = |number| vec![[Crash::Before(number), Crash::Never], [Crash::After(number), Crash::Never]];
     each_crash(at_any).await;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use types::event::{NewEvent, kind};
 use types::{ErrorClass, How, chain};
-use workflow::{StepCx, StepOutcome, StepResult};
+use workflow::{StepCx, StepError, StepOutcome, StepResult};
 
 /// How long one question may take: a mirror that is slower than that would make an installer give up too.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -36,7 +36,7 @@ pub(crate) async fn look(catalogue: &StepCatalogue, cx: &mut StepCx<'_>) -> Step
     let paths = probes(os.family, &variables);
     let url = variables.fill(&medium.url);
     let answers = if let Some((tree, below)) = local_tree(&url) {
-        catalogue.look_into_tree(tree, below, &paths).await
+        catalogue.look_into_tree(tree, below, &paths).await?
     } else if url.starts_with("http://") || url.starts_with("https://") {
         ask(&medium_url(&url, &variables, ""), &paths).await
     } else {
@@ -66,7 +66,7 @@ pub(crate) async fn look(catalogue: &StepCatalogue, cx: &mut StepCx<'_>) -> Step
 
 impl StepCatalogue {
     /// The answers as a client of this server would get them.
-    async fn look_into_tree(&self, tree: &str, below: &str, paths: &[String]) -> Vec<ProbeAnswer> {
+    async fn look_into_tree(&self, tree: &str, below: &str, paths: &[String]) -> Result<Vec<ProbeAnswer>, StepError> {
         let mut answers = Vec::new();
         for path in paths {
             let parts = [tree, below, path.as_str()];
@@ -77,11 +77,12 @@ impl StepCatalogue {
                 Ok(Ok(Some(_))) => Ok(200),
                 Ok(Ok(None)) => Ok(404),
                 Ok(Err(error)) => Err(chain(&error)),
-                Err(error) => Err(error.to_string()),
+                // Nobody looked: the server is on its way out, and the next one looks.
+                Err(error) => return Err(StepError::StoreUnavailable(error.to_string())),
             };
             answers.push(ProbeAnswer { url: format!("/media/{place}"), answer });
         }
-        answers
+        Ok(answers)
     }
 }
 

@@ -70,8 +70,9 @@ pub mod kind {
     pub const INSTALLER_BUILT: &str = "installer.built";
     /// An installer reported that it failed. Data: report.
     pub const INSTALLER_FAILED: &str = "installer.failed";
-    /// A run reached a named point. Data: name, passed, message.
-    pub const CHECKPOINT: &str = "run.checkpoint";
+    /// A run reached a named point. Data: name, passed, message. What begins with `run.` is the engine's alone: a run is
+    /// read back from it.
+    pub const CHECKPOINT: &str = "checkpoint.reached";
     /// What a machine asked for could not be rendered. Data: path, reason.
     pub const TEMPLATE_FAILED: &str = "template.failed";
     /// The installed system is up. Data: boot_id, hostname.

@@ -29,7 +29,7 @@ use thread::{ServerSetup, ServerThread};
 use types::machine::{MachineSpec, MachineState};
 use types::{Name, RunId, Secret};
 use url::Url;
-use wire::{ApplyFile, Machine, RunView};
+use wire::{ApplyFile, Machine, RunView, StartRun};
 use workflow::{RunState, WorkflowSpec};
 
 /// Far longer than any of it takes; a test that reaches it has hung.
@@ -65,6 +65,8 @@ pub(crate) struct Rig {
     server: Option<ServerThread>,
     token: Secret,
     solo: Arc<Solo>,
+    /// What its machine, which is known, is taken through; one that is not known is when it is discovered.
+    begins: Option<Name>,
 }
 
 /// How a run ended, and what it did to the machine.
@@ -82,6 +84,12 @@ pub(crate) fn built_in_workflows() -> BTreeMap<Name, WorkflowSpec> {
         _ => None,
     };
     content::built_in().unwrap().into_iter().filter_map(workflow).collect()
+}
+
+/// Whether a machine is installed by an installer in it.
+fn installs(workflow: Option<&WorkflowSpec>) -> bool {
+    let steps = workflow.into_iter().flat_map(|workflow| &workflow.stages).flat_map(|stage| &stage.steps);
+    steps.into_iter().any(|step| step.uses == "os.install")
 }
 
 impl Rig {
@@ -106,7 +114,12 @@ impl Rig {
         let setup = ServerSetup { folder: folder.path().to_owned(), address, pace, crash, commits, looks };
         let (server, token) = ServerThread::start(setup.clone()).await;
         let token = token.expect("a new server announces a token");
-        let rig = Self { folder, setup, server: Some(server), token, solo };
+        let mut rig = Self { folder, setup, server: Some(server), token, solo, begins: None };
+        let known = workflow.parse().ok().and_then(|name: Name| built_in_workflows().remove(&name));
+        if installs(definition.as_ref().or(known.as_ref())) {
+            rig.solo.declare_installer(&rig.client(), &rig.folder.path().join("data")).await.unwrap();
+            rig.begins = Some(workflow.parse().unwrap());
+        }
         if let Some(definition) = definition {
             rig.apply("Workflow", &workflow, &definition).await;
         }
@@ -141,8 +154,13 @@ impl Rig {
         reqwest::Client::new().request(method, url).send().await.unwrap().status().as_u16()
     }
 
-    /// Somebody switches the machine on, by its BMC.
+    /// Somebody switches the machine on, by its BMC; one that is known already by a run.
     pub(crate) async fn power_on(&self) {
+        if let Some(workflow) = &self.begins {
+            let start = StartRun { workflow: Some(workflow.clone()), ..StartRun::default() };
+            self.client().start_run(solo::DISCOVERED, &start, Some("begin")).await.unwrap();
+            return;
+        }
         let bmc = RedfishBmc::new(&self.solo.login(), None, Limits::default()).unwrap();
         bmc.power(PowerAction::On).await.unwrap();
         bmc.close().await;
