@@ -35,7 +35,7 @@ struct Story {
 }
 
 impl Story {
-    fn new(rows: usize, spec: Value) -> Self {
+    fn new(rows: usize, spec: &Value) -> Self {
         let mut whole = json!({"design": "d"});
         whole.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
         let spec = serde_json::from_value(whole).unwrap();
@@ -87,7 +87,7 @@ impl Story {
 
 #[test]
 fn all_begin_at_once_unless_something_else_is_said() {
-    let mut story = Story::new(3, json!({}));
+    let mut story = Story::new(3, &json!({}));
     assert_eq!(story.step(), ["m001", "m002", "m003"]);
     assert_eq!(story.status.state, DeploymentState::Processing);
     assert_eq!(story.step(), [""; 0]);
@@ -101,7 +101,7 @@ fn all_begin_at_once_unless_something_else_is_said() {
 
 #[test]
 fn it_begins_when_its_time_has_come() {
-    let mut story = Story::new(1, json!({"at": "1970-01-01T01:00:00Z"}));
+    let mut story = Story::new(1, &json!({"at": "1970-01-01T01:00:00Z"}));
     assert_eq!(story.step(), [""; 0]);
     assert_eq!((story.status.next, story.reason()), (Some(at(3600)), "it begins at 1970-01-01T01:00:00Z"));
     story.now = 3600;
@@ -110,7 +110,7 @@ fn it_begins_when_its_time_has_come() {
 
 #[test]
 fn waves_follow_each_other_after_their_pause() {
-    let mut story = Story::new(5, json!({"waves": {"sizes": [1, 2], "pause": "1m"}}));
+    let mut story = Story::new(5, &json!({"waves": {"sizes": [1, 2], "pause": "1m"}}));
     assert_eq!(story.step(), ["m001"]);
     story.end("m001", false);
     assert_eq!(story.step(), [""; 0]);
@@ -128,7 +128,7 @@ fn waves_follow_each_other_after_their_pause() {
 
 #[test]
 fn it_stops_when_too_many_have_failed_and_says_so() {
-    let mut story = Story::new(4, json!({"parallel": 2, "stop_above_failed": 1}));
+    let mut story = Story::new(4, &json!({"parallel": 2, "stop_above_failed": 1}));
     story.step();
     story.end("m001", false);
     assert_eq!(story.step(), ["m003"]);
@@ -146,7 +146,7 @@ fn it_stops_when_too_many_have_failed_and_says_so() {
 
 #[test]
 fn failed_machines_are_tried_again_when_asked_by_runs_of_their_own() {
-    let mut story = Story::new(2, json!({}));
+    let mut story = Story::new(2, &json!({}));
     story.step();
     let first = story.status.machines[&name("m001")].run;
     story.end("m001", false);
@@ -164,7 +164,7 @@ fn failed_machines_are_tried_again_when_asked_by_runs_of_their_own() {
 
 #[test]
 fn cancelling_ends_what_runs_and_begins_nothing_more() {
-    let mut story = Story::new(3, json!({"parallel": 1}));
+    let mut story = Story::new(3, &json!({"parallel": 1}));
     story.step();
     story.spec.cancelled = true;
     assert_eq!(story.decide().cancel, [name("m001")]);
@@ -177,7 +177,7 @@ fn cancelling_ends_what_runs_and_begins_nothing_more() {
 
 #[test]
 fn a_machine_that_cannot_begin_holds_nobody_up() {
-    let mut story = Story::new(2, json!({"waves": {"sizes": [1]}, "rows": ["m001", "m002", "nobody"]}));
+    let mut story = Story::new(2, &json!({"waves": {"sizes": [1]}, "rows": ["m001", "m002", "nobody"]}));
     assert_eq!(story.status.counts.total, 0);
     story.step();
     let run = story.status.machines[&name("m001")].run.unwrap();
@@ -190,7 +190,7 @@ fn a_machine_that_cannot_begin_holds_nobody_up() {
 
 #[test]
 fn pausing_lets_what_runs_end_and_begins_nothing() {
-    let mut story = Story::new(2, json!({"parallel": 1}));
+    let mut story = Story::new(2, &json!({"parallel": 1}));
     story.step();
     story.spec.paused = true;
     story.end("m001", true);
@@ -202,7 +202,7 @@ fn pausing_lets_what_runs_end_and_begins_nothing() {
 
 #[test]
 fn without_a_design_or_rows_it_waits_for_them() {
-    let mut story = Story::new(0, json!({}));
+    let mut story = Story::new(0, &json!({}));
     story.step();
     assert_eq!((story.status.state, story.reason()), (DeploymentState::Pending, "design d has no rows"));
     story.design = None;
@@ -285,10 +285,10 @@ impl World {
         Ok(())
     }
 
-    fn happen(&mut self, happening: Happening) -> Result<(), TestCaseError> {
-        match happening {
+    fn happen(&mut self, happening: &Happening) -> Result<(), TestCaseError> {
+        match *happening {
             Happening::Step { started } => self.step(started)?,
-            Happening::End { which, well } => {
+            Happening::End { ref which, well } => {
                 let active = self.active();
                 if !active.is_empty() {
                     let at = at(self.story.now);
@@ -310,9 +310,9 @@ proptest! {
     fn whatever_happens_nobody_is_begun_twice_and_it_ends(
         rows in 1..15_usize, spec in spec(), happenings in prop::collection::vec(happening(), 0..80)
     ) {
-        let mut world = World { story: Story::new(rows, spec), begun: BTreeSet::new() };
+        let mut world = World { story: Story::new(rows, &spec), begun: BTreeSet::new() };
         for happening in happenings {
-            world.happen(happening)?;
+            world.happen(&happening)?;
         }
         // From now on runs end, and nobody interferes.
         world.story.spec.paused = false;

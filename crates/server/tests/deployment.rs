@@ -48,7 +48,7 @@ fn ended(deployment: &Deployment) -> bool {
     deployment.status.ended.is_some()
 }
 
-fn spec(more: serde_json::Value) -> DeploymentSpec {
+fn spec(more: &serde_json::Value) -> DeploymentSpec {
     let mut spec = serde_json::json!({"design": "rack"});
     spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     serde_json::from_value(spec).unwrap()
@@ -70,7 +70,7 @@ async fn a_sheet_is_deployed_in_waves_and_the_report_says_what_failed() {
     rack.import("rack", &rack.sheet("database (boolean),group,root_password", more)).await;
     let client = rack.client();
     let waves = serde_json::json!({"waves": {"sizes": [1, 3]}, "parallel": 2});
-    client.create("go".parse().unwrap(), spec(waves)).await.unwrap();
+    client.create("go".parse().unwrap(), spec(&waves)).await.unwrap();
     let deployment = rack.deployment("go", ended).await;
 
     let status = &deployment.status;
@@ -104,14 +104,14 @@ async fn failed_machines_are_tried_again_after_the_sheet_was_corrected() {
         |wanted: &'static str| move |number: usize| if number == 2 { wanted.to_owned() } else { String::new() };
     rack.import("rack", &rack.sheet("database (boolean)", database("true"))).await;
     let client = rack.client();
-    client.create("go".parse().unwrap(), spec(serde_json::json!({}))).await.unwrap();
+    client.create("go".parse().unwrap(), spec(&serde_json::json!({}))).await.unwrap();
     assert_eq!(rack.deployment("go", ended).await.status.counts.failed, 1);
     rack.import("rack", &rack.sheet("database (boolean)", database("false"))).await;
     client.command_deployment("go", DeploymentCommand::RetryFailed).await.unwrap();
     let deployment = rack.deployment("go", ended).await;
     assert_eq!((deployment.status.state, deployment.status.counts.completed), (DeploymentState::Completed, 2));
     // The same design again needs no deletion of machines.
-    client.create("again".parse().unwrap(), spec(serde_json::json!({}))).await.unwrap();
+    client.create("again".parse().unwrap(), spec(&serde_json::json!({}))).await.unwrap();
     let again = rack.deployment("again", ended).await;
     assert_eq!(again.status.state, DeploymentState::Completed, "{again:#?}");
     assert_eq!(all::<MachineSpec>(&rack).await, 2);
@@ -122,7 +122,7 @@ async fn a_deployment_goes_on_where_it_was_when_the_server_was_killed() {
     let mut rack = Rack::start(4, SITE).await;
     rack.import("rack", &rack.sheet("test", |number| number.to_string())).await;
     let waves = serde_json::json!({"waves": {"sizes": [2]}});
-    rack.client().create("go".parse().unwrap(), spec(waves)).await.unwrap();
+    rack.client().create("go".parse().unwrap(), spec(&waves)).await.unwrap();
     rack.deployment("go", |deployment| deployment.status.counts.processing > 0).await;
     rack.restart().await;
     rack.deployment("go", |deployment| deployment.status.counts.completed >= 2).await;
@@ -139,7 +139,7 @@ async fn a_deployment_is_paused_resumed_and_cancelled() {
     let rack = Rack::start(2, SITE).await;
     rack.import("rack", &rack.sheet("test", |number| number.to_string())).await;
     let client = rack.client();
-    let mut held = spec(serde_json::json!({"parallel": 1}));
+    let mut held = spec(&serde_json::json!({"parallel": 1}));
     held.paused = true;
     client.create("go".parse().unwrap(), held).await.unwrap();
     let waits = rack.deployment("go", |deployment| deployment.status.reason.is_some()).await;
