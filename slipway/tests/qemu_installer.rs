@@ -115,7 +115,7 @@ fn fetched(event: &Event, path: &str) -> bool {
 fn site() -> Vec<Value> {
     vec![
         json!({
-            "kind": "Subnet", "name": "rack", "cidr": "10.77.0.0/24", "unknown": "ignore",
+            "kind": "Subnet", "name": "rack", "cidr": "10.77.0.0/24", "unknown": "ignore", "dns": ["10.77.0.1"],
             "pool": {"first": "10.77.0.100", "last": "10.77.0.199"},
         }),
         json!({"kind": "Medium", "name": "here", "family": "debian", "url": "local:debian-12"}),

@@ -26,7 +26,7 @@ struct Content {
 impl Content {
     fn read() -> Self {
         let mut content = Self::default();
-        for object in built_in().unwrap() {
+        for object in built_in().expect("the built-in objects are read") {
             let name = object.name;
             match object.spec {
                 AnySpec::Template(spec) => drop(content.templates.insert(name, *spec)),
@@ -54,7 +54,7 @@ const HOSTILE: &str = "x'\"$(reboot);`reboot`&<a>%}{{7*7}}\\u";
 /// A machine that gets an operating system; `bare` says that nothing is set that may be left out.
 fn facts(content: &Content, name: &Name, os: &OperatingSystemSpec, bare: bool) -> Facts {
     let mut facts = Facts::default();
-    let mac = "52:54:00:00:00:01".parse().unwrap();
+    let mac = "52:54:00:00:00:01".parse().expect("an address");
     facts.machine.name = "node-1".to_owned();
     facts.machine.shortname = "node-1".to_owned();
     facts.machine.fqdn = "node-1.example.net".to_owned();

@@ -80,7 +80,7 @@ impl<'a, R: ReadAt> Directory<'a, R> {
             };
             let record = Record::read(&self.sector[range], offset)?;
             let next = record.extent();
-            if next.start != extent.end.next_multiple_of(SECTOR) || extent.end % SECTOR != 0 {
+            if next.start != extent.end.next_multiple_of(SECTOR) || !extent.end.is_multiple_of(SECTOR) {
                 return Err(IsoError::Scattered { offset: extent.start });
             }
             extent.end = next.end;
