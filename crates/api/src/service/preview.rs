@@ -34,7 +34,7 @@ pub(crate) async fn explain_params(app: &App, named: &str) -> ApiResult<MachineP
             key,
         }
     });
-    Ok(MachineParams { params: views.collect(), missing: effective.missing.clone() })
+    Ok(MachineParams { params: views.collect(), missing: effective.missing })
 }
 
 /// What a template renders to for a machine.
