@@ -16,7 +16,8 @@ fn routes() -> Vec<(Method, String)> {
         let filled = path
             .replace("{digest}", &types::Digest::of(b"").to_string())
             .replace("{id}", &nobody().to_string())
-            .replace("{kind}", "templates");
+            .replace("{kind}", "templates")
+            .replace("{name}", "debian-12.iso");
         assert!(!filled.contains('{'), "{path} has a parameter that this test does not know");
         routes.extend(methods(&item).into_iter().map(|method| (method, filled.clone())));
     }
