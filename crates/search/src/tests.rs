@@ -1,3 +1,5 @@
+//! One machine, and what is asked of it: shared by the tests of reading, printing and deciding.
+
 use crate::{Expression, Facts, FieldRef, MachineFacts, Node, Operator, RunFacts, SyntaxError, Type};
 use jiff::Timestamp;
 use types::machine::{MachineSpec, MachineStatus};
