@@ -3,9 +3,7 @@
 use serde_json::Value;
 use types::Params;
 use types::event::Event;
-use types::secret::is_secret_name;
-
-const HIDDEN: &str = "[secret]";
+use types::secret::{SHOWN, is_secret_name};
 
 /// Replaces what its name says is a secret.
 pub(crate) fn redact(params: &mut Params) {
@@ -22,7 +20,7 @@ pub(crate) fn redact_event(mut event: Event) -> Event {
 
 fn redact_value(name: &str, value: &mut Value) {
     if is_secret_name(name) {
-        *value = HIDDEN.into();
+        *value = SHOWN.into();
         return;
     }
     match value {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use types::Params;
 use types::param::{ParamSpec, Secrets};
+use types::secret::SHOWN;
 
 /// The declared parameters, by key.
 #[derive(Default)]
@@ -60,7 +61,7 @@ impl Declarations {
         let plain = params.iter().flat_map(|(key, value)| self.check_plain(key, value, secrets.contains_key(key)));
         let secret = secrets.iter().flat_map(|(key, value)| {
             // A secret that is shown is not sent back; what it is was checked when it was given.
-            let value = Some(value.expose()).filter(|value| *value != "[secret]");
+            let value = Some(value.expose()).filter(|value| *value != SHOWN);
             let pointer = pointer("secrets", key);
             value.into_iter().flat_map(move |value| self.check_value(key, value, &pointer, true))
         });

@@ -5,6 +5,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use types::Params;
 use types::param::Secrets;
+use types::secret::SHOWN;
 
 /// Parameters that somebody set, and who.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +35,7 @@ pub struct Resolved {
 
 impl std::fmt::Debug for Resolved {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let value: &dyn std::fmt::Debug = if self.secret { &"[secret]" } else { &self.value };
+        let value: &dyn std::fmt::Debug = if self.secret { &SHOWN } else { &self.value };
         f.debug_struct("Resolved").field("value", value).field("source", &self.source).finish_non_exhaustive()
     }
 }

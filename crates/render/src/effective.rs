@@ -64,6 +64,12 @@ pub struct Effective<'s> {
 }
 
 impl Site {
+    /// The narrowest subnet that holds the address.
+    pub fn subnet_of(&self, address: IpAddr) -> Option<(&Name, &SubnetSpec)> {
+        let holding = self.subnets.iter().filter_map(|(name, spec)| Some((prefix_with(spec, address)?, name, spec)));
+        holding.max_by_key(|(prefix, _, _)| *prefix).map(|(_, name, spec)| (name, spec))
+    }
+
     /// What holds for a machine that has this address, where that is known.
     pub fn effective<'s>(
         &'s self,
@@ -166,12 +172,9 @@ impl Site {
 
     /// Where the machine is: the narrowest subnet that holds its address, else the one that is named for it.
     fn add_network<'s>(&'s self, spec: &MachineSpec, address: Option<IpAddr>, effective: &mut Effective<'s>) {
-        let by_address = address.or(spec.address).and_then(|address| {
-            let holding =
-                self.subnets.iter().filter_map(|(name, spec)| Some((prefix_with(spec, address)?, name, spec)));
-            let (_, name, spec) = holding.max_by_key(|(prefix, _, _)| *prefix)?;
-            Some(Said { value: (name, spec), by: format!("address {address}") })
-        });
+        let by_address = address
+            .or(spec.address)
+            .and_then(|address| Some(Said { value: self.subnet_of(address)?, by: format!("address {address}") }));
         let nearest: Vec<Named<'s, GroupSpec>> = effective.groups.iter().rev().copied().collect();
         let by_design = effective
             .design

@@ -8,10 +8,8 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use types::design::SheetProblem;
 use types::param::{SecretValue, Secrets};
+use types::secret::SHOWN;
 use types::{MacAddr, Name, Params};
-
-/// What stands for a stored secret.
-pub(crate) const SECRET: &str = "[secret]";
 
 /// The cells of a row, by what their columns mean.
 pub(crate) struct Cells<'a, F> {
@@ -144,7 +142,7 @@ impl<'a, F: Copy + PartialEq> Cells<'a, F> {
             };
             match read_param(of, cell, known) {
                 Err((message, hint)) => wrong(message, hint),
-                Ok(value) if of.secret && value == SECRET => match stored(&of.key) {
+                Ok(value) if of.secret && value == SHOWN => match stored(&of.key) {
                     Some(secret) => drop(secrets.insert(of.key.clone(), secret)),
                     None => wrong("no secret is stored that [secret] could stand for".to_owned(), "write it out once"),
                 },
@@ -172,9 +170,9 @@ fn read_param(of: &ParamColumn, cell: &Cell, known: &Known) -> Result<serde_json
     if let Cell::Error(error) = cell {
         return Err((format!("it holds the error {error}"), FORMULA_HINT));
     }
-    let is_stored_secret = of.secret && cell.text().trim() == SECRET;
+    let is_stored_secret = of.secret && cell.text().trim() == SHOWN;
     if is_stored_secret {
-        return Ok(SECRET.into());
+        return Ok(SHOWN.into());
     }
     let is_template = known.declarations.get(&of.key).is_some_and(|declared| declared.template);
     let value = of.kind.read(cell, is_template).map_err(|wanted| {

@@ -2,7 +2,6 @@
 
 use crate::cell::CellType;
 use crate::column::{FIELDS, Field, ParamColumn, SHARED_FIELDS, SharedField, Words, field, shared_field};
-use crate::row::SECRET;
 use crate::table::{Format, Written};
 use crate::{Known, csv_file, xlsx_file};
 use serde_json::Value;
@@ -10,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use types::design::{DesignRow, DesignSpec};
 use types::machine::MachineType;
 use types::param::Secrets;
+use types::secret::SHOWN;
 use types::{Name, Params};
 
 /// The names of a workbook's sheets.
@@ -115,8 +115,8 @@ fn param_columns<'a>(
 
 fn param_cell(column: &ParamColumn, params: &Params, secrets: &Secrets) -> String {
     match params.get(&column.key) {
-        _ if secrets.contains_key(&column.key) => SECRET.to_owned(),
-        Some(_) if column.secret => SECRET.to_owned(),
+        _ if secrets.contains_key(&column.key) => SHOWN.to_owned(),
+        Some(_) if column.secret => SHOWN.to_owned(),
         Some(value) => column.kind.write(value).unwrap_or_default(),
         None => String::new(),
     }

@@ -105,7 +105,7 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> KeyError {
 
 impl std::fmt::Debug for EncryptionKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("[secret]")
+        f.write_str(types::secret::SHOWN)
     }
 }
 

@@ -13,10 +13,8 @@ use types::event::{self, NewEvent};
 use types::machine::{MachineSpec, MachineStatus};
 use types::object::{Kind, Object, Source};
 use types::reference::Reference;
+use types::secret::SHOWN;
 use types::{MachineId, Name, ObjectId};
-
-/// How a secret is shown, and what stands for "the one you have" when it comes back.
-const SHOWN: &str = "[secret]";
 
 /// A row of the table, with its secrets sealed.
 #[derive(Clone)]

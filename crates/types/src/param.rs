@@ -1,6 +1,7 @@
 //! Parameters: what is known of each by name, and those that are secret.
 
 use crate::object::reveal_secrets;
+use crate::secret::SHOWN;
 use crate::{Name, Params};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
@@ -115,13 +116,13 @@ impl SecretValue {
 
 impl Serialize for SecretValue {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str("[secret]")
+        serializer.serialize_str(SHOWN)
     }
 }
 
 impl fmt::Debug for SecretValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[secret]")
+        f.write_str(SHOWN)
     }
 }
 

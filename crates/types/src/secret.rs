@@ -4,6 +4,9 @@ use serde::{Deserialize, Serializer};
 use std::fmt;
 use zeroize::Zeroize;
 
+/// What stands for a secret wherever it is shown, and for "the one you have" when it comes back.
+pub const SHOWN: &str = "[secret]";
+
 /// A password, key or token. It prints as `[secret]`, does not serialise by itself, and is wiped when dropped.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
@@ -27,13 +30,13 @@ impl Secret {
 
     /// For `#[serde(serialize_with)]` on a document that says only that there is a secret.
     pub fn serialize_redacted<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str("[secret]")
+        serializer.serialize_str(SHOWN)
     }
 }
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[secret]")
+        f.write_str(SHOWN)
     }
 }
 

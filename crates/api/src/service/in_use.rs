@@ -5,7 +5,7 @@
 
 use crate::App;
 use crate::error::{ApiError, ApiResult};
-use crate::service::{find, subnet};
+use crate::service::find;
 use store::RunFilter;
 use types::Name;
 use types::object::Kind;
@@ -53,8 +53,10 @@ async fn find_need(app: &App, run: &Run, kind: Kind, name: &Name) -> ApiResult<O
         }
         Kind::Subnet => {
             let machine = find::machine(app, &run.machine.to_string()).await?;
-            let subnet = subnet::of_machine(app, &machine).await?;
-            subnet.is_some_and(|(subnet, _)| subnet == *name).then_some("has its machine in it")
+            let address = app.store.last_address(machine.id.into()).await?;
+            let site = app.sites.current().await?;
+            let subnet = address.and_then(|address| site.subnet_of(address));
+            subnet.is_some_and(|(subnet, _)| subnet == name).then_some("has its machine in it")
         }
         // The store itself refuses to remove a machine under its run. Of what else a run was put together from, it has its
         // own copy.

@@ -28,4 +28,3 @@ pub(crate) mod run_view;
 pub(crate) mod search;
 pub(crate) mod site;
 pub(crate) mod start_run;
-pub(crate) mod subnet;

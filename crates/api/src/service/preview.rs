@@ -10,10 +10,8 @@ use template::TemplateSource;
 use template::facts::{Facts, Tokens, Urls};
 use template::lint::{Syntax, lint};
 use types::chain;
-use types::secret::is_secret_name;
+use types::secret::{SHOWN, is_secret_name};
 use wire::{FindingView, MachineParams, ParamView, RenderPreview, RenderedPreview};
-
-const HIDDEN: &str = "[secret]";
 
 /// The parameters of a machine and where each comes from.
 pub(crate) async fn explain_params(app: &App, named: &str) -> ApiResult<MachineParams> {
@@ -27,7 +25,7 @@ pub(crate) async fn explain_params(app: &App, named: &str) -> ApiResult<MachineP
         let wrongs = site.declarations.check_resolved(&key, &resolved.value, resolved.secret);
         let is_hidden = resolved.secret || is_secret_name(&key);
         ParamView {
-            value: if is_hidden { HIDDEN.into() } else { resolved.value },
+            value: if is_hidden { SHOWN.into() } else { resolved.value },
             source: resolved.source,
             overrides: resolved.overrides,
             wrong: wrongs.into_iter().next().map(|wrong| wrong.message),
@@ -76,7 +74,7 @@ fn view(finding: template::lint::Finding) -> FindingView {
 fn urls(app: &App) -> Urls {
     let base = app.machine_url.as_str().trim_end_matches('/').to_owned();
     let host = app.machine_url.host_str().unwrap_or_default().to_owned();
-    let at = |path: &str| Some(format!("{base}/unattended/{path}?token={HIDDEN}"));
+    let at = |path: &str| Some(format!("{base}/unattended/{path}?token={SHOWN}"));
     Urls {
         fqdn: host.clone(),
         tftp: format!("{host}:69"),
@@ -93,7 +91,7 @@ fn urls(app: &App) -> Urls {
 }
 
 fn hidden_tokens() -> Tokens {
-    let hidden = || Some(HIDDEN.to_owned());
+    let hidden = || Some(SHOWN.to_owned());
     Tokens { build: hidden(), machine: hidden(), agent: hidden(), ..Tokens::default() }
 }
 
@@ -101,13 +99,13 @@ fn hidden_tokens() -> Tokens {
 fn without_secrets(mut facts: Facts) -> Facts {
     for (key, param) in &mut facts.params {
         if param.secret || is_secret_name(key) {
-            param.value = Value::from(HIDDEN);
+            param.value = Value::from(SHOWN);
             param.composed = None;
         }
     }
     if let Some(os) = &mut facts.os {
         for hash in [&mut os.root_password_hash, &mut os.grub_password_hash] {
-            *hash = hash.take().map(|_| HIDDEN.to_owned());
+            *hash = hash.take().map(|_| SHOWN.to_owned());
         }
     }
     facts

@@ -5,7 +5,6 @@ use crate::auth::Registrant;
 use crate::error::{ApiError, ApiResult};
 use crate::service::refusal::{Refusals, Subject};
 use crate::service::start_run::{Wish, id_of, start};
-use crate::service::subnet;
 use jiff::SignedDuration;
 use serde_json::json;
 use std::net::IpAddr;
@@ -137,8 +136,9 @@ fn name_of(mac: MacAddr) -> Name {
 /// Starts the subnet's workflow on a machine that never had a run. What stands in the way is put on record; it
 /// does not keep the agent from registering.
 async fn start_discovery(app: &App, machine: &Machine, peer: IpAddr) -> ApiResult<()> {
-    let Some((subnet, spec)) = subnet::of_address(app, peer.to_canonical()).await? else { return Ok(()) };
-    let Some(workflow) = spec.discovery_workflow else { return Ok(()) };
+    let site = app.sites.current().await?;
+    let Some((subnet, spec)) = site.subnet_of(peer.to_canonical()) else { return Ok(()) };
+    let Some(workflow) = &spec.discovery_workflow else { return Ok(()) };
     let filter = RunFilter { machine: Some(machine.id.into()), ..RunFilter::default() };
     if !app.store.list_runs(&filter, None, 1).await?.is_empty() {
         return Ok(());
